@@ -1,0 +1,1 @@
+"""The language: frozen structs, closed enums, subjects and codec; no behaviour beyond validation."""

@@ -1,0 +1,1 @@
+"""Pure folds of the journal, and beside them the SQL read models."""

@@ -1,0 +1,1 @@
+"""SQL read models: one tracked transaction per batch."""

@@ -1,0 +1,1 @@
+"""Reads everything, changes nothing: hash chain and trail."""

@@ -1,0 +1,1 @@
+"""HTTP to intent, decision to HTTP, and the operators' control plane."""

@@ -1,0 +1,1 @@
+"""Turns approved decisions into broker orders and follows them to the end."""

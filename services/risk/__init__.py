@@ -1,0 +1,1 @@
+"""Decides every intent of one account, on the record."""

@@ -1,0 +1,1 @@
+"""An Alpaca look-alike on the real wire protocol."""

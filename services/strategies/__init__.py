@@ -1,0 +1,1 @@
+"""Example agents that use only what an outside agent may use."""

@@ -1,0 +1,1 @@
+"""Starts, watches and stops the whole system on one machine."""
