@@ -1,5 +1,5 @@
 # Sourced by ops/up and ops/test: finds or installs uv inside the repo, then syncs the locked environment.
-# Leaves $LOCKGATE_PYTHON pointing at the interpreter to run with. Touches only the repo and uv's own caches.
+# $sync_groups says which dependency groups; touches only the repo and uv's own caches.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 
@@ -30,10 +30,8 @@ if [ -z "$uv_bin" ]; then
 fi
 
 # 3.13 is what we develop on; 3.12 serves a machine that has only that and cannot download an interpreter.
-sync_args=(sync --locked --quiet "$@")
+read -r -a sync_args <<<"sync --locked --quiet ${sync_groups:-}"
 if ! "$uv_bin" "${sync_args[@]}" 2>.venv-sync.log; then
   "$uv_bin" "${sync_args[@]}" --python 3.12 2>>.venv-sync.log || { cat .venv-sync.log >&2; rm -f .venv-sync.log; exit 1; }
 fi
 rm -f .venv-sync.log
-LOCKGATE_PYTHON="$root/.venv/bin/python"
-export LOCKGATE_PYTHON

@@ -1,0 +1,26 @@
+"""Roots of every message: how structs are frozen, tagged and versioned."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a message that is never sent alone."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Anything that travels on its own; its wire name is an explicit tag with a version."""
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """A fact in an account's journal, stamped by the one process that may write it.
+
+    `epoch` fences writers, `at` explains (it never orders), `correlation_id` is the intent that began the
+    story, `causation_seq` the journal sequence of the direct cause (0 when the cause is outside the journal).
+    """
+
+    epoch: int
+    at: datetime
+    correlation_id: str | None = None
+    causation_seq: int = 0

@@ -1,0 +1,47 @@
+"""What the broker says of the account as a whole."""
+
+from datetime import date
+from decimal import Decimal
+
+from contracts.base import Event, Value
+from contracts.ids import Symbol
+
+
+class ObservedPosition(Value, frozen=True, kw_only=True):
+    """One position as the broker shows it; `qty` is negative for a short."""
+
+    symbol: Symbol
+    qty: Decimal
+    avg_entry_price: Decimal
+    current_price: Decimal | None = None
+
+
+class AccountObserved(Event, frozen=True, kw_only=True, tag="broker.account_observed.v1"):
+    """The broker's own figures; `last_equity_usd` is the equity at the previous close."""
+
+    trading_day: date
+    equity_usd: Decimal
+    last_equity_usd: Decimal
+    cash_usd: Decimal
+    buying_power_usd: Decimal
+    trading_blocked: bool
+    positions: tuple[ObservedPosition, ...] = ()
+
+
+class BrokerLinkChanged(Event, frozen=True, kw_only=True, tag="broker.link_changed.v1"):
+    """Our link to the broker went up or down."""
+
+    up: bool
+    detail: str
+
+
+class Reconciled(Event, frozen=True, kw_only=True, tag="broker.reconciled.v1"):
+    """Orders and positions were compared with the broker's; what differed was written as its own events."""
+
+    orders_compared: int
+    orders_adopted: int
+    fills_recovered: int
+    position_breaks: tuple[str, ...] = ()
+
+
+type BrokerEvent = AccountObserved | BrokerLinkChanged | Reconciled

@@ -1,0 +1,64 @@
+"""Bytes in, struct out, and back: one decoder per kind of message, built once."""
+
+from typing import Any, Union
+
+import msgspec
+
+from contracts import retired
+from contracts.audit import AuditEvent
+from contracts.broker import BrokerEvent
+from contracts.controls import ControlEvent, EpochTaken
+from contracts.decisions import Decision
+from contracts.intents import Intent
+from contracts.market import MarketMessage, RegimeChanged
+from contracts.orders import AnyOrderEvent
+from contracts.upcast import upcast
+
+type JournalEvent = Decision | AnyOrderEvent | ControlEvent | EpochTaken | BrokerEvent | AuditEvent
+
+
+class UndecodableError(ValueError):
+    """The bytes are not a message we know; a reader of the journal stops on this, loudly."""
+
+
+def _with_retired(current: Any) -> Any:
+    return Union[current, *retired.RETIRED] if retired.RETIRED else current
+
+
+_encoder = msgspec.json.Encoder()
+_intent_decoder = msgspec.json.Decoder(Intent.__value__)
+_event_decoder = msgspec.json.Decoder(_with_retired(JournalEvent.__value__))
+_market_decoder = msgspec.json.Decoder(MarketMessage.__value__)
+_regime_decoder = msgspec.json.Decoder(RegimeChanged)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """Write a message as JSON; equal messages give equal bytes."""
+    return _encoder.encode(message)
+
+
+def decode_intent(body: bytes) -> Intent:
+    """Read an intent from untrusted bytes; raise `UndecodableError` saying what was wrong and where."""
+    return _decode(_intent_decoder, body)
+
+
+def decode_event(body: bytes) -> JournalEvent:
+    """Read a journal event, brought to its current version; raise `UndecodableError` on an unknown tag."""
+    return upcast(_decode(_event_decoder, body))
+
+
+def decode_market(body: bytes) -> MarketMessage:
+    """Read a quote, bar or status."""
+    return _decode(_market_decoder, body)
+
+
+def decode_regime(body: bytes) -> RegimeChanged:
+    """Read a regime change."""
+    return _decode(_regime_decoder, body)
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UndecodableError(str(error)) from error

@@ -1,0 +1,82 @@
+"""Risk's answer, self-contained: from it and the journal before it anyone can decide again, byte for byte."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from contracts.base import Event, Value
+from contracts.enums import Action, Outcome, Side
+from contracts.ids import AgentId, IntentId, OrderId, Symbol
+from contracts.market import Quote, RegimeChanged
+from contracts.orders import OrderTerms
+from contracts.reasons import Reason
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """One control as it was applied: the value measured against the limit, in the control's unit."""
+
+    name: str
+    passed: bool
+    value: Decimal | None = None
+    limit: Decimal | None = None
+    note: str | None = None
+
+
+class Headroom(Value, frozen=True, kw_only=True):
+    """What is left under each limit after this decision; derived, shown for the reader."""
+
+    position_usd: Decimal | None = None
+    gross_exposure_usd: Decimal | None = None
+    net_exposure_usd: Decimal | None = None
+    daily_loss_usd: Decimal | None = None
+    drawdown_usd: Decimal | None = None
+    daily_trades: int | None = None
+    orders_this_minute: int | None = None
+
+
+class Reservation(Value, frozen=True, kw_only=True):
+    """Headroom an approval sets aside: the quantity at the worst price at which it may fill."""
+
+    symbol: Symbol
+    side: Side
+    qty: Decimal
+    price_usd: Decimal
+    notional_usd: Decimal
+    reduces: bool
+
+
+class Evidence(Value, frozen=True, kw_only=True):
+    """What the decision saw of the world outside the journal, with the times that say how old it was."""
+
+    received_at: datetime
+    decided_at: datetime
+    trading_day: date
+    quote: Quote | None = None
+    regime: RegimeChanged | None = None
+
+
+class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
+    """Whether an intent may become an order, and why; `intent` holds the agent's own bytes.
+
+    `malformed` holds the bytes instead when they are not JSON. `state_seq` is the journal sequence up to
+    which risk had folded what others wrote.
+    """
+
+    agent: AgentId
+    intent_id: IntentId
+    action: Action | None
+    outcome: Outcome
+    order_id: OrderId | None = None
+    reason: Reason | None = None
+    terms: OrderTerms | None = None
+    reservation: Reservation | None = None
+    checks: tuple[Check, ...] = ()
+    headroom: Headroom = Headroom()
+    evidence: Evidence
+    state_seq: int
+    limits_version: int
+    code_version: str
+    valid_until: datetime | None = None
+    intent: msgspec.Raw | None = None
+    malformed: bytes | None = None

@@ -1,0 +1,41 @@
+"""One type per identifier, and the one grammar that lets identifiers stand in NATS subjects."""
+
+import base64
+import hashlib
+import re
+from typing import NewType
+
+AccountId = NewType("AccountId", str)
+AgentId = NewType("AgentId", str)
+IntentId = NewType("IntentId", str)
+OrderId = NewType("OrderId", str)
+FillId = NewType("FillId", str)
+Symbol = NewType("Symbol", str)
+
+OPERATOR = AgentId("_operator")
+"""The agent under which people act; it may cancel any agent's order."""
+EXTERNAL = AgentId("_external")
+"""The agent to whom orders are booked that did not come through Lockgate."""
+
+TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+"""Accounts, agents and intent ids: one NATS subject token, safe in file names and URLs."""
+SYMBOL_PATTERN = r"^[A-Z][A-Z0-9./]{0,20}$"
+_TOKEN = re.compile(TOKEN_PATTERN)
+_SYMBOL = re.compile(SYMBOL_PATTERN)
+_ORDER_ID_BYTES = 15
+
+
+def is_token(text: str) -> bool:
+    """Say whether the text may be an account, agent or intent id."""
+    return _TOKEN.match(text) is not None
+
+
+def is_symbol(text: str) -> bool:
+    """Say whether the text has the form of a symbol (not whether it is traded)."""
+    return _SYMBOL.match(text) is not None
+
+
+def order_id_for(account: AccountId, agent: AgentId, intent_id: IntentId) -> OrderId:
+    """Derive the order id, also the broker's client order id, so that a repeat can only name the same order."""
+    digest = hashlib.blake2b(f"{account}/{agent}/{intent_id}".encode(), digest_size=_ORDER_ID_BYTES).digest()
+    return OrderId("lg-" + base64.b32encode(digest).decode().lower())

@@ -1,0 +1,31 @@
+"""The limits of one account: one immutable, numbered set."""
+
+from decimal import Decimal
+
+from contracts.base import Value
+from contracts.ids import Symbol
+
+DEFAULT_ALLOWLIST = tuple(
+    Symbol(s)
+    for s in "AAPL AMZN AVGO GOOGL JPM META MSFT NVDA SPY TSLA XOM".split()  # noqa: SIM905 - a list to read
+)
+
+
+class LimitSet(Value, frozen=True, kw_only=True):
+    """Every limit of one account; a zero allows nothing, an empty allowlist allows no symbol."""
+
+    max_order_notional_usd: Decimal = Decimal(5_000)
+    max_position_notional_usd: Decimal = Decimal(10_000)
+    max_gross_exposure_usd: Decimal = Decimal(50_000)
+    max_net_exposure_usd: Decimal = Decimal(25_000)
+    max_daily_loss_usd: Decimal = Decimal(1_000)
+    max_drawdown_usd: Decimal = Decimal(500)
+    max_daily_trades: int = 100
+    order_rate_per_min: int = 10
+    max_spread_bps: Decimal = Decimal(30)
+    quote_age_max_ms: int = 5_000
+    account_age_max_ms: int = 60_000
+    intent_age_max_ms: int = 30_000
+    decision_ttl_ms: int = 5_000
+    market_collar_bps: Decimal = Decimal(100)
+    symbol_allowlist: tuple[Symbol, ...] = DEFAULT_ALLOWLIST

@@ -1,0 +1,61 @@
+"""Market data and regime changes: evidence for decisions, never truth about the account."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from contracts.base import Message
+from contracts.enums import Regime
+from contracts.ids import Symbol
+
+
+class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):
+    """The best bid and offer of one symbol; `at` is the venue's time, `seq` the publisher's own count."""
+
+    symbol: Symbol
+    bid_price: Decimal
+    ask_price: Decimal
+    bid_size: Decimal
+    ask_size: Decimal
+    at: datetime
+    seq: int
+    source: str
+
+
+class Bar(Message, frozen=True, kw_only=True, tag="bar.v1"):
+    """One bar of one symbol; `at` is the start of its interval."""
+
+    symbol: Symbol
+    timeframe: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    at: datetime
+    source: str
+
+
+class SymbolStatus(Message, frozen=True, kw_only=True, tag="status.v1"):
+    """A trading halt or resumption of one symbol, in the venue's own codes."""
+
+    symbol: Symbol
+    code: str
+    message: str
+    reason_code: str
+    reason: str
+    at: datetime
+    source: str
+
+
+class RegimeChanged(Message, frozen=True, kw_only=True, tag="regime.changed.v1"):
+    """The named condition of one symbol (or `_market`) became another; `reasons` says what was measured."""
+
+    symbol: Symbol
+    regime: Regime
+    previous: Regime | None
+    confidence: Decimal
+    reasons: tuple[str, ...]
+    at: datetime
+
+
+type MarketMessage = Quote | Bar | SymbolStatus

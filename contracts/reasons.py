@@ -1,0 +1,84 @@
+"""Why something was denied, rejected or refused: closed codes in order of precedence, with their numbers."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from contracts.base import Value
+
+
+class DenialCode(StrEnum):
+    """Risk's reasons, first one wins: form, then state, then market, then account, then limits."""
+
+    MALFORMED = "MALFORMED"
+    INTENT_ID_MISMATCH = "INTENT_ID_MISMATCH"
+    INVALID_SYMBOL = "INVALID_SYMBOL"
+    INVALID_QTY = "INVALID_QTY"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_COMBINATION = "INVALID_COMBINATION"
+    UNSUPPORTED = "UNSUPPORTED"
+    STALE_INTENT = "STALE_INTENT"
+    NO_LIMITS = "NO_LIMITS"
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    NOT_YOUR_ORDER = "NOT_YOUR_ORDER"
+    ORDER_NOT_WORKING = "ORDER_NOT_WORKING"
+    KILL_SWITCH = "KILL_SWITCH"
+    SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED"
+    CROSSES_ZERO = "CROSSES_ZERO"
+    ORDER_UNKNOWN_PENDING = "ORDER_UNKNOWN_PENDING"
+    NO_ACCOUNT = "NO_ACCOUNT"
+    STALE_ACCOUNT = "STALE_ACCOUNT"
+    NO_QUOTE = "NO_QUOTE"
+    STALE_QUOTE = "STALE_QUOTE"
+    CROSSED_QUOTE = "CROSSED_QUOTE"
+    MAX_SPREAD = "MAX_SPREAD"
+    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
+    MAX_DRAWDOWN = "MAX_DRAWDOWN"
+    ORDER_RATE = "ORDER_RATE"
+    MAX_DAILY_TRADES = "MAX_DAILY_TRADES"
+    MAX_ORDER_NOTIONAL = "MAX_ORDER_NOTIONAL"
+    MAX_POSITION_NOTIONAL = "MAX_POSITION_NOTIONAL"
+    MAX_GROSS_EXPOSURE = "MAX_GROSS_EXPOSURE"
+    MAX_NET_EXPOSURE = "MAX_NET_EXPOSURE"
+
+
+class RejectionCode(StrEnum):
+    """The broker's reasons, told apart by its HTTP status and code, never by its text."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    INVALID_ORDER = "INVALID_ORDER"
+    RATE_LIMITED = "RATE_LIMITED"
+    BROKER_DECISION = "BROKER_DECISION"
+
+
+class RefusalCode(StrEnum):
+    """The gateway's reasons, before anything was published."""
+
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    MISSING_REQUIRED_FIELDS = "missing_required_fields"
+    INVALID_BODY = "invalid_body"
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    NOT_FOUND = "not_found"
+    TOO_LARGE = "too_large"
+    UNAVAILABLE = "unavailable"
+
+
+class Reason(Value, frozen=True, kw_only=True):
+    """A denial that a program can act on: what was measured, what is allowed, what would pass.
+
+    `limit`, `attempted` and `headroom` carry the unit of the check (USD, bps, ms or a count).
+    """
+
+    code: DenialCode
+    message: str
+    limit: Decimal | None = None
+    attempted: Decimal | None = None
+    headroom: Decimal | None = None
+    max_acceptable_qty: Decimal | None = None
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    needs_human: bool = False
