@@ -44,4 +44,16 @@ class Reconciled(Event, frozen=True, kw_only=True, tag="broker.reconciled.v1"):
     position_breaks: tuple[str, ...] = ()
 
 
-type BrokerEvent = AccountObserved | BrokerLinkChanged | Reconciled
+class PositionAdopted(Event, frozen=True, kw_only=True, tag="broker.position_adopted.v1"):
+    """The broker holds shares that no journal order explains; from here on they count as ours.
+
+    `qty` is the signed difference to our own fold, `price` the average cost that the broker shows for it.
+    """
+
+    symbol: Symbol
+    qty: Decimal
+    price: Decimal
+    detail: str
+
+
+type BrokerEvent = AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted

@@ -26,6 +26,6 @@ class LimitSet(Value, frozen=True, kw_only=True):
     quote_age_max_ms: int = 5_000
     account_age_max_ms: int = 60_000
     intent_age_max_ms: int = 30_000
-    decision_ttl_ms: int = 5_000
+    decision_ttl_ms: int = 30_000
     market_collar_bps: Decimal = Decimal(100)
     symbol_allowlist: tuple[Symbol, ...] = DEFAULT_ALLOWLIST

@@ -1,0 +1,46 @@
+"""Which journal events count: a writer's epoch is void once a higher one of its role stands before it."""
+
+from immutables import Map
+
+from contracts.audit import ChainCheckpoint
+from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.codec import JournalEvent
+from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.decisions import Decision
+from contracts.enums import Role
+from contracts.orders import AnyOrderEvent
+
+type Fence = Map[Role, int]
+
+OPEN_FENCE: Fence = Map()
+
+
+def role_of(event: JournalEvent) -> Role | None:
+    """Name the role whose epoch guards an event; operators' controls need none, they are accepted from anyone."""
+    match event:
+        case Decision():
+            return Role.RISK
+        case LimitsSet() | KillEngaged() | KillReleased():
+            return None
+        case EpochTaken(role=role):
+            return role
+        case ChainCheckpoint():
+            return Role.AUDIT
+        case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
+            return Role.OMS
+        case _:
+            _: AnyOrderEvent = event  # a new kind of event must find its writer here
+            return Role.OMS
+
+
+def admits(fence: Fence, event: JournalEvent) -> bool:
+    """Say whether the event's writer still had the right to write where the event stands."""
+    role = role_of(event)
+    return role is None or event.epoch >= fence.get(role, 0)
+
+
+def raise_fence(fence: Fence, event: JournalEvent) -> Fence:
+    """Move the fence after an event: only a taken epoch does."""
+    if isinstance(event, EpochTaken) and event.epoch > fence.get(event.role, 0):
+        return fence.set(event.role, event.epoch)
+    return fence
