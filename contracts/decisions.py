@@ -60,7 +60,8 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     """Whether an intent may become an order, and why; `intent` holds the agent's own bytes.
 
     `malformed` holds the bytes instead when they are not JSON. `state_seq` is the journal sequence up to
-    which risk had folded what others wrote.
+    which risk had folded what others wrote, `intent_seq` the intent's place in the stream of intents (0 when
+    risk itself stated the intent, to flatten), from which risk goes on after a restart.
     """
 
     agent: AgentId
@@ -78,5 +79,6 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     limits_version: int
     code_version: str
     valid_until: datetime | None = None
+    intent_seq: int = 0
     intent: msgspec.Raw | None = None
     malformed: bytes | None = None

@@ -21,6 +21,12 @@ class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):
     source: str
 
 
+def is_sane(quote: Quote) -> bool:
+    """Say whether a quote can be true: both prices finite and above zero, the bid not above the ask."""
+    bid, ask = quote.bid_price, quote.ask_price
+    return bid.is_finite() and ask.is_finite() and 0 < bid <= ask
+
+
 class Bar(Message, frozen=True, kw_only=True, tag="bar.v1"):
     """One bar of one symbol; `at` is the start of its interval."""
 

@@ -18,6 +18,7 @@ from contracts.decisions import Decision
 from contracts.enums import OrderStatus
 from contracts.ids import OrderId, Symbol
 from contracts.limits import LimitSet
+from contracts.market import is_sane
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled
 from contracts.values import ZERO
 from projections import orders, positions
@@ -83,7 +84,7 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
         return state
     state = _in_day(state, decision.evidence.trading_day)
     quote = decision.evidence.quote
-    if quote is not None:
+    if quote is not None and is_sane(quote):
         state = _marked(state, order.terms.symbol, (quote.bid_price + quote.ask_price) / 2)
     day = replace(state.day, submits=state.day.submits + (0 if order.reduces else 1))
     paced = state.pace if order.reduces else with_order(state.pace, decision.evidence.decided_at)

@@ -1,0 +1,371 @@
+"""The controls on a new order: one pure function each, in order of precedence.
+
+A check measures one thing and answers with what it measured and, when that does not pass, the reason. It denies
+when the fact it needs is missing. Orders that strictly reduce a position are exempt from every control that
+bounds new risk: a limit must never trap a position.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import NamedTuple
+
+from contracts.decisions import Check
+from contracts.enums import Side
+from contracts.market import is_sane
+from contracts.reasons import DenialCode, Reason
+from contracts.values import CENT, ZERO
+from projections.exposure import Exposure, SymbolExposure, with_symbol
+from projections.pace import orders_in_window, retry_after_ms
+from services.risk.situation import Situation
+
+C = DenialCode
+_MS = timedelta(milliseconds=1)
+_HALF_BPS = Decimal(20_000)
+"""2 × 10,000: the spread in basis points is (ask − bid) ÷ ((ask + bid) ÷ 2) × 10,000."""
+
+
+class Finding(NamedTuple):
+    """What one check measured, and why it denies if it does."""
+
+    check: Check
+    reason: Reason | None = None
+
+
+type Control = Callable[[Situation], Finding]
+
+
+def _passed(
+    name: str, value: Decimal | None = None, limit: Decimal | None = None, note: str | None = None
+) -> Finding:
+    return Finding(Check(name=name, passed=True, value=value, limit=limit, note=note))
+
+
+def _exempt(name: str) -> Finding:
+    return Finding(Check(name=name, passed=True, note="exempt: the order reduces the position"))
+
+
+def _denied(name: str, reason: Reason) -> Finding:
+    return Finding(Check(name=name, passed=False, value=reason.attempted, limit=reason.limit), reason)
+
+
+def _missing(name: str, code: DenialCode, message: str) -> Finding:
+    """Deny because the fact is missing; it may be there in a moment."""
+    return Finding(
+        Check(name=name, passed=False, note=message),
+        Reason(code=code, message=message, retryable=True, retry_after_ms=1000),
+    )
+
+
+def check_kill_switch(at: Situation) -> Finding:
+    """While the kill switch is on, only orders that reduce a position pass."""
+    kill = at.state.kill
+    if kill is None:
+        return _passed("kill_switch")
+    if at.reduces:
+        return _exempt("kill_switch")
+    message = f"the kill switch is on ({kill.mode}) by {kill.by}: {kill.reason}"
+    return _denied("kill_switch", Reason(code=C.KILL_SWITCH, message=message, needs_human=True))
+
+
+def check_symbol_allowlist(at: Situation) -> Finding:
+    """Only listed symbols may be traded; a held position may always be reduced."""
+    symbol = at.intent.symbol
+    if symbol in at.limits.symbol_allowlist:
+        return _passed("symbol_allowlist")
+    if at.reduces:
+        return _exempt("symbol_allowlist")
+    allowed = ", ".join(at.limits.symbol_allowlist) or "none"
+    message = f"{symbol} is not among the allowed symbols: {allowed}"
+    return _denied("symbol_allowlist", Reason(code=C.SYMBOL_NOT_ALLOWED, message=message, needs_human=True))
+
+
+def check_crosses_zero(at: Situation) -> Finding:
+    """One order may open or reduce, never turn a long into a short or back (the broker refuses it too)."""
+    held, side = at.before.position_qty, at.intent.side
+    against = held > 0 if side is Side.SELL else held < 0
+    if at.reduces or not against:
+        return _passed("crosses_zero")
+    left = at.before.reducible_qty(side)
+    reason = Reason(
+        code=C.CROSSES_ZERO,
+        message=f"{held} held; an order against it may be for {left} at most, what is left after working orders",
+        limit=left,
+        attempted=at.qty,
+        headroom=left,
+        max_acceptable_qty=left,
+    )
+    return _denied("crosses_zero", reason)
+
+
+def check_unknown_orders(at: Situation) -> Finding:
+    """While the fate of an order in this symbol is unknown, new risk in it waits."""
+    waiting = at.state.unknown_orders.get(at.intent.symbol, 0)
+    if not waiting:
+        return _passed("unknown_orders", ZERO, ZERO)
+    if at.reduces:
+        return _exempt("unknown_orders")
+    reason = Reason(
+        code=C.ORDER_UNKNOWN_PENDING,
+        message=f"the broker has not yet said what became of {waiting} order(s) in {at.intent.symbol}",
+        limit=ZERO,
+        attempted=Decimal(waiting),
+        retryable=True,
+        retry_after_ms=2000,
+    )
+    return _denied("unknown_orders", reason)
+
+
+def check_account_age(at: Situation) -> Finding:
+    """The broker's figures must be known and fresh: a loss limit that nobody feeds is no limit."""
+    if at.reduces:
+        return _exempt("account_age")
+    seen = at.state.observed
+    if seen is None:
+        return _missing("account_age", C.NO_ACCOUNT, "the broker has not yet reported the account")
+    age_ms = Decimal((at.evidence.decided_at - seen.at) // _MS)
+    limit_ms = Decimal(at.limits.account_age_max_ms)
+    if age_ms <= limit_ms:
+        return _passed("account_age", age_ms, limit_ms)
+    reason = Reason(
+        code=C.STALE_ACCOUNT,
+        message=f"the broker's figures are {age_ms} ms old, {limit_ms} ms are allowed",
+        limit=limit_ms,
+        attempted=age_ms,
+        retryable=True,
+        retry_after_ms=1000,
+    )
+    return _denied("account_age", reason)
+
+
+def check_quote_age(at: Situation) -> Finding:
+    """The quote must be there and fresh."""
+    if at.reduces:
+        return _exempt("quote_age")
+    quote = at.evidence.quote
+    if quote is None:
+        return _missing("quote_age", C.NO_QUOTE, f"there is no quote for {at.intent.symbol}")
+    age_ms = Decimal((at.evidence.decided_at - quote.at) // _MS)
+    limit_ms = Decimal(at.limits.quote_age_max_ms)
+    if age_ms <= limit_ms:
+        return _passed("quote_age", age_ms, limit_ms)
+    reason = Reason(
+        code=C.STALE_QUOTE,
+        message=f"the quote for {at.intent.symbol} is {age_ms} ms old, {limit_ms} ms are allowed",
+        limit=limit_ms,
+        attempted=age_ms,
+        retryable=True,
+        retry_after_ms=1000,
+    )
+    return _denied("quote_age", reason)
+
+
+def check_quote_sanity(at: Situation) -> Finding:
+    """A crossed, zero or non-finite quote says nothing about the price."""
+    if at.reduces:
+        return _exempt("quote_sanity")
+    quote = at.evidence.quote
+    if quote is None:
+        return _missing("quote_sanity", C.NO_QUOTE, f"there is no quote for {at.intent.symbol}")
+    if is_sane(quote):
+        return _passed("quote_sanity")
+    reason = Reason(
+        code=C.CROSSED_QUOTE,
+        message=f"the quote for {at.intent.symbol} makes no sense: bid {quote.bid_price}, ask {quote.ask_price}",
+        retryable=True,
+        retry_after_ms=1000,
+    )
+    return _denied("quote_sanity", reason)
+
+
+def check_max_spread(at: Situation) -> Finding:
+    """The spread in basis points of the mid must be within its limit."""
+    if at.reduces:
+        return _exempt("max_spread")
+    quote = at.evidence.quote
+    if quote is None or not is_sane(quote):
+        return _missing("max_spread", C.NO_QUOTE, f"there is no usable quote for {at.intent.symbol}")
+    bid, ask, limit = quote.bid_price, quote.ask_price, at.limits.max_spread_bps
+    spread_bps = ((ask - bid) * _HALF_BPS / (ask + bid)).quantize(CENT)
+    if spread_bps <= limit:
+        return _passed("max_spread", spread_bps, limit)
+    reason = Reason(
+        code=C.MAX_SPREAD,
+        message=f"the spread of {at.intent.symbol} is {spread_bps} bps, {limit} bps are allowed",
+        limit=limit,
+        attempted=spread_bps,
+        retryable=True,
+        retry_after_ms=1000,
+    )
+    return _denied("max_spread", reason)
+
+
+def check_daily_loss(at: Situation) -> Finding:
+    """Equity since the previous close, realised and unrealised, may not have fallen by the limit or more."""
+    if at.reduces:
+        return _exempt("daily_loss")
+    seen = at.state.observed
+    if seen is None:
+        return _missing("daily_loss", C.NO_ACCOUNT, "the day's profit and loss is not known")
+    return _loss("daily_loss", C.MAX_DAILY_LOSS, seen.last_equity_usd - seen.equity_usd, at.limits.max_daily_loss_usd)
+
+
+def check_drawdown(at: Situation) -> Finding:
+    """Equity may not have fallen from the day's peak by the limit or more."""
+    if at.reduces:
+        return _exempt("drawdown")
+    seen, peak = at.state.observed, at.state.day.peak_equity_usd
+    if seen is None or peak is None:
+        return _missing("drawdown", C.NO_ACCOUNT, "the day's peak equity is not known")
+    return _loss("drawdown", C.MAX_DRAWDOWN, peak - seen.equity_usd, at.limits.max_drawdown_usd)
+
+
+def _loss(name: str, code: DenialCode, loss_usd: Decimal, limit: Decimal) -> Finding:
+    if loss_usd < limit:
+        return _passed(name, loss_usd, limit)
+    message = f"{name.replace('_', ' ')} is {loss_usd} USD, trading stops at {limit} USD"
+    reason = Reason(code=code, message=message, limit=limit, attempted=loss_usd, headroom=ZERO, needs_human=True)
+    return _denied(name, reason)
+
+
+def check_order_rate(at: Situation) -> Finding:
+    """Approved orders of the last minute, this one included, may not exceed the rate."""
+    if at.reduces:
+        return _exempt("order_rate")
+    decided_at = at.evidence.decided_at
+    value, limit = orders_in_window(at.state.pace, decided_at) + 1, at.limits.order_rate_per_min
+    if value <= limit:
+        return _passed("order_rate", Decimal(value), Decimal(limit))
+    reason = Reason(
+        code=C.ORDER_RATE,
+        message=f"this would be order {value} within a minute, {limit} are allowed",
+        limit=Decimal(limit),
+        attempted=Decimal(value),
+        headroom=ZERO,
+        retryable=limit > 0,
+        retry_after_ms=retry_after_ms(at.state.pace, decided_at) if limit > 0 else None,
+    )
+    return _denied("order_rate", reason)
+
+
+def check_daily_trades(at: Situation) -> Finding:
+    """Approved orders of the exchange day, this one included, may not exceed the limit."""
+    if at.reduces:
+        return _exempt("daily_trades")
+    day = at.state.day
+    done = day.submits if day.trading_day == at.evidence.trading_day else 0
+    value, limit = Decimal(done + 1), Decimal(at.limits.max_daily_trades)
+    if value <= limit:
+        return _passed("daily_trades", value, limit)
+    reason = Reason(
+        code=C.MAX_DAILY_TRADES,
+        message=f"this would be order {value} of the day, {limit} are allowed",
+        limit=limit,
+        attempted=value,
+        headroom=ZERO,
+    )
+    return _denied("daily_trades", reason)
+
+
+def check_order_notional(at: Situation) -> Finding:
+    """The order's value at its worst price may not exceed the limit for one order."""
+    if at.reduces:
+        return _exempt("order_notional")
+    value, limit = at.notional_usd, at.limits.max_order_notional_usd
+    if value is None:
+        return _missing("order_notional", C.NO_QUOTE, "without a price the order's value is not known")
+    return _bounded(at, "order_notional", C.MAX_ORDER_NOTIONAL, (ZERO, value, limit))
+
+
+def check_position_notional(at: Situation) -> Finding:
+    """Position and working orders of the symbol, at their worst, may not exceed the limit for one symbol."""
+    if at.reduces:
+        return _exempt("position_notional")
+    if at.worst_price is None:
+        return _missing("position_notional", C.NO_QUOTE, "without a price the exposure is not known")
+    measured = _side_usd(at, at.before), _side_usd(at, at.after), at.limits.max_position_notional_usd
+    return _bounded(at, "position_notional", C.MAX_POSITION_NOTIONAL, measured)
+
+
+def _side_usd(at: Situation, one: SymbolExposure) -> Decimal:
+    """Give the side that this order makes larger: the other one cannot break a limit through it."""
+    return one.long_usd if at.intent.side is Side.BUY else one.short_usd
+
+
+def check_gross_exposure(at: Situation) -> Finding:
+    """The sum of all symbols' exposure, at their worst, may not exceed the limit."""
+    if at.reduces:
+        return _exempt("gross_exposure")
+    if at.worst_price is None:
+        return _missing("gross_exposure", C.NO_QUOTE, "without a price the exposure is not known")
+    measured = _marked_before(at).gross_usd, at.account_after.gross_usd, at.limits.max_gross_exposure_usd
+    return _bounded(at, "gross_exposure", C.MAX_GROSS_EXPOSURE, measured)
+
+
+def check_net_exposure(at: Situation) -> Finding:
+    """Long less short (or short less long), at its worst, may not exceed the limit."""
+    if at.reduces:
+        return _exempt("net_exposure")
+    if at.worst_price is None:
+        return _missing("net_exposure", C.NO_QUOTE, "without a price the exposure is not known")
+    before, after = _marked_before(at), at.account_after
+    buying = at.intent.side is Side.BUY
+    used = (before.long_usd, after.long_usd) if buying else (before.short_usd, after.short_usd)
+    return _bounded(at, "net_exposure", C.MAX_NET_EXPOSURE, (*used, at.limits.max_net_exposure_usd))
+
+
+def _marked_before(at: Situation) -> Exposure:
+    return with_symbol(at.state.exposure, at.intent.symbol, at.before)
+
+
+def _bounded(at: Situation, name: str, code: DenialCode, measured: tuple[Decimal, Decimal, Decimal]) -> Finding:
+    """Hold (used before, used after, limit) against each other, all USD."""
+    before, after, limit = measured
+    if after <= limit:
+        return _passed(name, after, limit)
+    headroom = max(limit - before, ZERO)
+    reason = Reason(
+        code=code,
+        message=f"{name.replace('_', ' ')} would be {after} USD, {limit} USD are allowed, {headroom} USD are left",
+        limit=limit,
+        attempted=after,
+        headroom=headroom,
+        max_acceptable_qty=_shares(headroom, at.worst_price),
+    )
+    return _denied(name, reason)
+
+
+def _shares(headroom_usd: Decimal, price: Decimal | None) -> Decimal:
+    """Give the whole shares that the headroom pays for."""
+    return (headroom_usd / price).to_integral_value(ROUND_DOWN) if price else ZERO
+
+
+CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
+    (check_kill_switch, (C.KILL_SWITCH,)),
+    (check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
+    (check_crosses_zero, (C.CROSSES_ZERO,)),
+    (check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
+    (check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
+    (check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
+    (check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
+    (check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
+    (check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
+    (check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
+    (check_order_rate, (C.ORDER_RATE,)),
+    (check_daily_trades, (C.MAX_DAILY_TRADES,)),
+    (check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
+    (check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
+    (check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
+    (check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
+)
+"""Every control with the reasons it may give, in the order in which reasons win."""
+
+
+def findings(at: Situation) -> tuple[Finding, ...]:
+    """Apply every control, so that the record shows all of them, not only the first that failed."""
+    return tuple(control(at) for control, _ in CONTROLS)
+
+
+def first_reason(found: tuple[Finding, ...]) -> Reason | None:
+    """Give the reason that wins, if any control denied."""
+    return next((finding.reason for finding in found if finding.reason is not None), None)
