@@ -1,0 +1,194 @@
+"""Alpaca's trading side behind the broker port: what each answer means for an order."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+
+from contracts.broker import ObservedPosition
+from contracts.ids import OrderId
+from contracts.orders import OrderTerms
+from services.oms.brokers import alpaca_wire as wire
+from services.oms.brokers.alpaca_http import AlpacaHttp, Answer, NoAnswerError, NotSentError
+from services.oms.brokers.alpaca_updates import AlpacaUpdates
+from services.oms.brokers.port import (
+    Accepted,
+    Ambiguous,
+    BrokerAccount,
+    BrokerClock,
+    BrokerFill,
+    BrokerOrder,
+    BrokerUnreachableError,
+    CancelAccepted,
+    CancelOutcome,
+    CancelRefused,
+    NotSent,
+    RateLimited,
+    Rejected,
+    StreamReport,
+    SubmitOutcome,
+)
+
+_OK = 200
+_NO_CONTENT = 204
+_CLIENT_ERROR = 400
+_NOT_FOUND = 404
+_REQUEST_TIMEOUT = 408
+_UNPROCESSABLE = 422
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+
+_ORDERS_PER_PAGE = 500
+_FILLS_PER_PAGE = 100
+_PAGES_MAX = 400
+"""A listing longer than this is not an account that one process can follow."""
+
+
+class AlpacaBroker:
+    """The broker port on Alpaca's REST and trade_updates."""
+
+    def __init__(self, http: AlpacaHttp, socket: AlpacaUpdates) -> None:
+        """Stand on an open HTTP pool and a socket's address."""
+        self._http = http
+        self._socket = socket
+
+    async def submit(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
+        """POST the order once; whatever leaves its fate open is `Ambiguous`, a repeated id is the order itself."""
+        try:
+            answer = await self._http.send("POST", "/v2/orders", body=wire.order_request(order_id, terms))
+        except NotSentError as error:
+            return NotSent(detail=str(error))
+        except NoAnswerError as error:
+            return Ambiguous(detail=str(error))
+        if answer.status == _UNPROCESSABLE and wire.read_error(answer.body)[0] == wire.NOT_UNIQUE_OR_MALFORMED:
+            return await self._existing_or(order_id, wire.rejection(answer.status, answer.body))
+        return _submit_outcome(answer)
+
+    async def cancel(self, broker_order_id: str) -> CancelOutcome:
+        """DELETE the order once; 204 means that the request was taken, no more."""
+        try:
+            answer = await self._http.send("DELETE", f"/v2/orders/{broker_order_id}")
+        except NotSentError as error:
+            return NotSent(detail=str(error))
+        except NoAnswerError as error:
+            return Ambiguous(detail=str(error))
+        return _cancel_outcome(answer)
+
+    async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
+        """GET the order by our id."""
+        answer = await self._get("/v2/orders:by_client_order_id", {"client_order_id": order_id}, also=_NOT_FOUND)
+        return None if answer.status == _NOT_FOUND else _understood(wire.read_order, answer)
+
+    async def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """GET every open order, page by page."""
+        return await self._orders({"status": "open"})
+
+    async def orders_after(self, at: datetime) -> tuple[BrokerOrder, ...]:
+        """GET every order submitted after a moment, page by page."""
+        return await self._orders({"status": "all", "after": at.isoformat()})
+
+    async def positions(self) -> tuple[ObservedPosition, ...]:
+        """GET the positions."""
+        return _understood(wire.read_positions, await self._get("/v2/positions"))
+
+    async def account(self) -> BrokerAccount:
+        """GET the account."""
+        return _understood(wire.read_account, await self._get("/v2/account"))
+
+    async def clock(self) -> BrokerClock:
+        """GET the clock."""
+        return _understood(wire.read_clock, await self._get("/v2/clock"))
+
+    async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
+        """GET the FILL activities after a moment; ids have no strict order inside a millisecond, so sort by time."""
+        params = {"after": at.isoformat(), "direction": "asc", "page_size": str(_FILLS_PER_PAGE)}
+        fills: dict[str, BrokerFill] = {}
+        for _ in range(_PAGES_MAX):
+            page = _understood(wire.read_fills, await self._get("/v2/account/activities/FILL", params))
+            known = len(fills)
+            fills.update((fill.activity_id, fill) for fill in page)
+            if len(page) < _FILLS_PER_PAGE:
+                return tuple(sorted(fills.values(), key=lambda fill: (fill.at, fill.cum_qty)))
+            _require_progress(known, len(fills))
+            params = {**params, "page_token": page[-1].activity_id}
+        raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of fills")
+
+    def updates(self) -> AsyncIterator[StreamReport]:
+        """Follow trade_updates."""
+        return self._socket.stream()
+
+    async def close(self) -> None:
+        """Close the pool; the socket ends with its reader."""
+        await self._http.close()
+
+    async def _existing_or(self, order_id: OrderId, rejected: Rejected) -> SubmitOutcome:
+        """Tell a repeated id from a malformed body, which share one code, by looking the order up."""
+        try:
+            existing = await self.order_by_client_id(order_id)
+        except BrokerUnreachableError as error:
+            return Ambiguous(detail=f"id refused as repeated or malformed, look-up failed: {error.detail}")
+        return rejected if existing is None else Accepted(order=existing)
+
+    async def _orders(self, query: Mapping[str, str]) -> tuple[BrokerOrder, ...]:
+        params = {**query, "direction": "asc", "nested": "false", "limit": str(_ORDERS_PER_PAGE)}
+        orders: dict[str, BrokerOrder] = {}
+        for _ in range(_PAGES_MAX):
+            page = _understood(wire.read_orders, await self._get("/v2/orders", params))
+            known = len(orders)
+            orders.update((order.broker_order_id, order) for order in page)
+            if len(page) < _ORDERS_PER_PAGE:
+                return tuple(orders.values())
+            _require_progress(known, len(orders))
+            # Alpaca takes `after` or `after_order_id`, not both: the id goes on from the last page exactly.
+            params = {name: value for name, value in params.items() if name != "after"}
+            params["after_order_id"] = page[-1].broker_order_id
+        raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of orders")
+
+    async def _get(self, path: str, params: Mapping[str, str] | None = None, also: int = _OK) -> Answer:
+        try:
+            answer = await self._http.send("GET", path, params=params)
+        except (NotSentError, NoAnswerError) as error:
+            raise BrokerUnreachableError(str(error)) from error
+        if answer.status in {_OK, also}:
+            return answer
+        wait = answer.retry_after_ms if answer.status == _TOO_MANY else None
+        raise BrokerUnreachableError(f"GET {path} answered {_summary(answer)}", wait)
+
+
+def _submit_outcome(answer: Answer) -> SubmitOutcome:
+    if answer.status == _OK:
+        try:
+            return Accepted(order=wire.read_order(answer.body))
+        except wire.UnreadableReportError as error:
+            return Ambiguous(detail=f"accepted, but unreadable: {error}")
+    if answer.status == _TOO_MANY:
+        return RateLimited(retry_after_ms=answer.retry_after_ms)
+    if _CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status != _REQUEST_TIMEOUT:
+        return wire.rejection(answer.status, answer.body)
+    return Ambiguous(detail=_summary(answer))
+
+
+def _cancel_outcome(answer: Answer) -> CancelOutcome:
+    if answer.status in {_OK, _NO_CONTENT}:
+        return CancelAccepted()
+    if answer.status == _TOO_MANY:
+        return RateLimited(retry_after_ms=answer.retry_after_ms)
+    if _CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status != _REQUEST_TIMEOUT:
+        ended = answer.status == _UNPROCESSABLE and wire.read_error(answer.body)[0] == wire.ORDER_NOT_CANCELABLE
+        return CancelRefused(detail=_summary(answer), already_terminal=ended)
+    return Ambiguous(detail=_summary(answer))
+
+
+def _understood[T](read: Callable[[bytes], T], answer: Answer) -> T:
+    try:
+        return read(answer.body)
+    except wire.UnreadableReportError as error:
+        raise BrokerUnreachableError(f"unreadable answer: {error}") from error
+
+
+def _require_progress(before: int, after: int) -> None:
+    if after == before:
+        raise BrokerUnreachableError("the next page repeats the last one")
+
+
+def _summary(answer: Answer) -> str:
+    code, message = wire.read_error(answer.body)
+    return f"HTTP {answer.status} {code or ''} {message}".strip()

@@ -1,0 +1,217 @@
+"""An in-memory broker behind the broker port: deterministic, on whatever clock it is given, and wilful on command.
+
+It stands in for Alpaca in simulations and tests, and passes the same conformance suite. Besides the port it has
+the market's hand (`quote`, `fill`, `end`), the link's (`cut_link`, `restore_link`) and a queue of faults.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from contracts.broker import ObservedPosition
+from contracts.ids import OrderId, Symbol
+from contracts.orders import OrderTerms
+from contracts.reasons import RejectionCode
+from services.oms.brokers.memory_book import ENDED, MemoryBook, Quoted
+from services.oms.brokers.port import (
+    Accepted,
+    Ambiguous,
+    BrokerAccount,
+    BrokerClock,
+    BrokerFill,
+    BrokerOrder,
+    BrokerUnreachableError,
+    BrokerUpdate,
+    CancelAccepted,
+    CancelOutcome,
+    CancelRefused,
+    LinkDown,
+    LinkUp,
+    NotSent,
+    RateLimited,
+    Rejected,
+    StreamReport,
+    SubmitOutcome,
+)
+from services.runtime.ports import Clock
+
+_RETRY_AFTER_MS = 100
+_SESSION = timedelta(hours=8)
+
+
+class Fault(StrEnum):
+    """What may befall the next request that writes."""
+
+    LOST_REQUEST = "lost_request"
+    LOST_ANSWER = "lost_answer"
+    RATE_LIMITED = "rate_limited"
+    NOT_SENT = "not_sent"
+
+
+class MemoryBroker:
+    """The port and the hands; a symbol can be traded from its first quote on."""
+
+    def __init__(self, clock: Clock, cash_usd: Decimal = Decimal(100_000)) -> None:
+        """Open an account with this much cash."""
+        self.book = MemoryBook(clock, cash_usd)
+        self.submits: list[OrderId] = []
+        """Every submit whose bytes arrived, repeats included: what a test counts."""
+        self._opening_usd = cash_usd
+        self._clock = clock
+        self._faults: deque[Fault] = deque()
+        self._reads_refused = 0
+        self._up = True
+        self._drops = 0
+        self._readers: list[asyncio.Queue[StreamReport]] = []
+
+    # The port.
+
+    async def submit(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
+        """Take an order, or suffer the next fault."""
+        fault = self._faults.popleft() if self._faults else None
+        if fault is Fault.LOST_REQUEST:
+            return Ambiguous(detail="no answer")
+        if fault is Fault.RATE_LIMITED:
+            return RateLimited(retry_after_ms=_RETRY_AFTER_MS)
+        if fault is Fault.NOT_SENT:
+            return NotSent(detail="connection refused")
+        outcome = self._take(order_id, terms)
+        return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
+
+    async def cancel(self, broker_order_id: str) -> CancelOutcome:
+        """Cancel an order at once, unless it ended before."""
+        order = next((o for o in self.book.orders.values() if o.broker_order_id == broker_order_id), None)
+        if order is None:
+            return CancelRefused(detail="order not found", already_terminal=False)
+        if order.status in ENDED:
+            return CancelRefused(detail=f"order is already {order.status}", already_terminal=True)
+        self._tell(self.book.end(OrderId(order.client_order_id), "canceled"))
+        return CancelAccepted()
+
+    async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
+        """Look an order up."""
+        self._answer()
+        return self.book.orders.get(order_id)
+
+    async def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """List the orders that can still change."""
+        self._answer()
+        return tuple(order for order in self.book.orders.values() if order.status not in ENDED)
+
+    async def orders_after(self, at: datetime) -> tuple[BrokerOrder, ...]:
+        """List the orders submitted after a moment."""
+        self._answer()
+        return tuple(order for order in self.book.orders.values() if order.submitted_at and order.submitted_at > at)
+
+    async def positions(self) -> tuple[ObservedPosition, ...]:
+        """List the positions."""
+        self._answer()
+        return self.book.positions()
+
+    async def account(self) -> BrokerAccount:
+        """Give the money; buying power is cash."""
+        self._answer()
+        return BrokerAccount(
+            status="ACTIVE",
+            equity_usd=self.book.equity_usd(),
+            last_equity_usd=self._opening_usd,
+            cash_usd=self.book.cash_usd,
+            buying_power_usd=self.book.cash_usd,
+            trading_blocked=False,
+        )
+
+    async def clock(self) -> BrokerClock:
+        """Give the time; this market never closes."""
+        self._answer()
+        now = self._clock.now()
+        return BrokerClock(at=now, is_open=True, next_open=now + 2 * _SESSION, next_close=now + _SESSION)
+
+    async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
+        """List the executions after a moment."""
+        self._answer()
+        return tuple(fill for fill in self.book.fills if fill.at > at)
+
+    async def updates(self) -> AsyncIterator[StreamReport]:
+        """Yield updates as they happen; what happens while the link is down is never told."""
+        reader: asyncio.Queue[StreamReport] = asyncio.Queue()
+        reader.put_nowait(LinkUp() if self._up else LinkDown(detail="cut"))
+        self._readers.append(reader)
+        try:
+            while True:
+                yield await reader.get()
+        finally:
+            self._readers.remove(reader)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    # The hands.
+
+    def quote(self, symbol: Symbol, bid: Decimal, ask: Decimal) -> None:
+        """Set the market and fill what it meets."""
+        self._tell(self.book.quote(symbol, Quoted(bid, ask)))
+
+    def fill(self, order_id: OrderId, qty: Decimal, price: Decimal) -> None:
+        """Execute a part of an order, whatever its status."""
+        self._tell([self.book.fill(order_id, qty, price)])
+
+    def end(self, order_id: OrderId, event: str) -> None:
+        """Let an order be canceled, expired or rejected by the broker's own will."""
+        self._tell(self.book.end(order_id, event))
+
+    def tell_again(self, update: BrokerUpdate) -> None:
+        """Push an update as it is: a repeat, or one that the book knows nothing of."""
+        self._tell([update])
+
+    def fail_submits(self, *faults: Fault) -> None:
+        """Queue faults for the next submits, one each."""
+        self._faults.extend(faults)
+
+    def refuse_reads(self, count: int) -> None:
+        """Leave the next questions without an answer."""
+        self._reads_refused = count
+
+    def drop_updates(self, count: int) -> None:
+        """Lose the next updates."""
+        self._drops = count
+
+    def cut_link(self) -> None:
+        """Break the link: readers learn it, and updates are lost from here on."""
+        self._up = False
+        self._push(LinkDown(detail="cut"))
+
+    def restore_link(self) -> None:
+        """Bring the link back; nothing is replayed."""
+        self._up = True
+        self._push(LinkUp())
+
+    def _take(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
+        self.submits.append(order_id)
+        existing = self.book.orders.get(order_id)
+        if existing is not None:
+            return Accepted(order=existing)
+        if terms.symbol not in self.book.quotes:
+            message = f"asset {terms.symbol} is not tradable"
+            return Rejected(code=RejectionCode.INVALID_ORDER, broker_code="422/42210000", message=message)
+        order, updates = self.book.open(order_id, terms)
+        self._tell(updates)
+        return Accepted(order=order)
+
+    def _answer(self) -> None:
+        if self._reads_refused:
+            self._reads_refused -= 1
+            raise BrokerUnreachableError("no answer")
+
+    def _tell(self, updates: Iterable[BrokerUpdate]) -> None:
+        for update in updates:
+            if self._drops:
+                self._drops -= 1
+            elif self._up:
+                self._push(update)
+
+    def _push(self, report: StreamReport) -> None:
+        for reader in self._readers:
+            reader.put_nowait(report)
