@@ -13,7 +13,7 @@ from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 
 
-class Check(Value, frozen=True, kw_only=True):
+class Check(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One control as it was applied: the value measured against the limit, in the control's unit."""
 
     name: str

@@ -1,6 +1,5 @@
 """One type per identifier, and the one grammar that lets identifiers stand in NATS subjects."""
 
-import base64
 import hashlib
 import re
 from typing import NewType
@@ -37,5 +36,5 @@ def is_symbol(text: str) -> bool:
 
 def order_id_for(account: AccountId, agent: AgentId, intent_id: IntentId) -> OrderId:
     """Derive the order id, also the broker's client order id, so that a repeat can only name the same order."""
-    digest = hashlib.blake2b(f"{account}/{agent}/{intent_id}".encode(), digest_size=_ORDER_ID_BYTES).digest()
-    return OrderId("lg-" + base64.b32encode(digest).decode().lower())
+    named = f"{account}/{agent}/{intent_id}".encode()
+    return OrderId("lg-" + hashlib.blake2b(named, digest_size=_ORDER_ID_BYTES).hexdigest())

@@ -18,7 +18,7 @@ from contracts.decisions import Decision
 from contracts.enums import OrderStatus
 from contracts.ids import OrderId, Symbol
 from contracts.limits import LimitSet
-from contracts.market import is_sane
+from contracts.market import Quote, is_sane
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled
 from contracts.values import ZERO
 from projections import orders, positions
@@ -83,12 +83,13 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
     if order is None:
         return state
     state = _in_day(state, decision.evidence.trading_day)
-    quote = decision.evidence.quote
-    if quote is not None and is_sane(quote):
-        state = _marked(state, order.terms.symbol, (quote.bid_price + quote.ask_price) / 2)
     day = replace(state.day, submits=state.day.submits + (0 if order.reduces else 1))
     paced = state.pace if order.reduces else with_order(state.pace, decision.evidence.decided_at)
-    return _put_order(replace(state, day=day, pace=paced), order)
+    return _put_order(replace(state, day=day, pace=paced), order, _mid(decision.evidence.quote))
+
+
+def _mid(quote: Quote | None) -> Decimal | None:
+    return (quote.bid_price + quote.ask_price) / 2 if quote is not None and is_sane(quote) else None
 
 
 def _after_order_event(state: AccountState, event: AnyOrderEvent, seq: int) -> AccountState:
@@ -102,15 +103,16 @@ def _after_order_event(state: AccountState, event: AnyOrderEvent, seq: int) -> A
     return _filled(state, event) if isinstance(event, OrderFilled) and not repeated else state
 
 
-def _put_order(state: AccountState, order: OrderState) -> AccountState:
+def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | None = None) -> AccountState:
     """Store an order and move everything that is derived from orders by the difference it makes."""
     old = state.orders.get(order.order_id)
     symbol, side = order.terms.symbol, order.terms.side
     old_qty = old.working_qty if old else ZERO
     old_usd = old_qty * old.worst_price if old else ZERO
-    one = with_working(
-        state.exposure.of(symbol), side, order.working_qty - old_qty, order.working_qty * order.worst_price - old_usd
-    )
+    one = state.exposure.of(symbol)
+    if mark_price is not None:
+        one = with_position(one, one.position_qty, mark_price)
+    one = with_working(one, side, order.working_qty - old_qty, order.working_qty * order.worst_price - old_usd)
     was_open = old is not None and not old.is_terminal
     now_open = not order.is_terminal
     return replace(

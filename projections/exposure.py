@@ -6,6 +6,7 @@ costs the same with ten open orders as with ten thousand.
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from immutables import Map
 from msgspec.structs import replace
@@ -26,30 +27,6 @@ class SymbolExposure(Value, frozen=True, kw_only=True):
     sell_qty: Decimal = ZERO
     sell_notional_usd: Decimal = ZERO
 
-    @property
-    def value_usd(self) -> Decimal:
-        """Give the position's signed market value."""
-        return self.position_qty * self.mark_price
-
-    @property
-    def long_usd(self) -> Decimal:
-        """Give the worst case on the long side; buys that only cover a short add nothing."""
-        if self.position_qty >= 0:
-            return self.value_usd + self.buy_notional_usd
-        return self.buy_notional_usd if self.buy_qty > -self.position_qty else ZERO
-
-    @property
-    def short_usd(self) -> Decimal:
-        """Give the worst case on the short side as a positive amount; sells that only reduce a long add nothing."""
-        if self.position_qty <= 0:
-            return self.sell_notional_usd - self.value_usd
-        return self.sell_notional_usd if self.sell_qty > self.position_qty else ZERO
-
-    @property
-    def exposure_usd(self) -> Decimal:
-        """Give the larger of both sides."""
-        return max(self.long_usd, self.short_usd)
-
     def reducible_qty(self, side: Side) -> Decimal:
         """Give how many shares an order on this side may have and still strictly reduce the position."""
         if side is Side.SELL:
@@ -57,13 +34,46 @@ class SymbolExposure(Value, frozen=True, kw_only=True):
         return max(-self.position_qty - self.buy_qty, ZERO)
 
 
-NO_EXPOSURE = SymbolExposure()
+class Worst(NamedTuple):
+    """The worst case of one symbol: on each side alone, and as it adds to the account's net on each side."""
+
+    long_usd: Decimal
+    short_usd: Decimal
+    net_long_usd: Decimal
+    net_short_usd: Decimal
+
+    @property
+    def exposure_usd(self) -> Decimal:
+        """Give the larger of both sides."""
+        return max(self.long_usd, self.short_usd)
+
+    def side_usd(self, side: Side) -> Decimal:
+        """Give the side that an order makes larger; the other one cannot break a limit through it."""
+        return self.long_usd if side is Side.BUY else self.short_usd
 
 
-class Exposure(Value, frozen=True, kw_only=True):
-    """The account's exposure: by symbol, and as totals."""
+def worst(one: SymbolExposure) -> Worst:
+    """Work one symbol's worst case out.
 
-    symbols: Map[Symbol, SymbolExposure] = Map()
+    Buys that only cover a short, and sells that only reduce a long, add nothing; once the working quantity goes
+    beyond the position, all of it counts. Net takes the position at its signed value.
+    """
+    qty, buys_usd, sells_usd = one.position_qty, one.buy_notional_usd, one.sell_notional_usd
+    if not qty:
+        return Worst(buys_usd, sells_usd, buys_usd, sells_usd)
+    value_usd = qty * one.mark_price
+    if qty > 0:
+        long_usd = value_usd + buys_usd
+        short_usd = sells_usd if one.sell_qty > qty else ZERO
+        return Worst(long_usd, short_usd, long_usd, short_usd - value_usd)
+    long_usd = buys_usd if one.buy_qty > -qty else ZERO
+    short_usd = sells_usd - value_usd
+    return Worst(long_usd, short_usd, long_usd + value_usd, short_usd)
+
+
+class Totals(Value, frozen=True, kw_only=True):
+    """The account's exposure summed over symbols."""
+
     gross_usd: Decimal = ZERO
     long_usd: Decimal = ZERO
     short_usd: Decimal = ZERO
@@ -73,34 +83,38 @@ class Exposure(Value, frozen=True, kw_only=True):
         """Give the worst net amount, long or short, that could stand if one side filled whole and the other not."""
         return max(self.long_usd, self.short_usd, ZERO)
 
+    def net_side_usd(self, side: Side) -> Decimal:
+        """Give the net amount on the side that an order makes larger."""
+        return self.long_usd if side is Side.BUY else self.short_usd
+
+
+def moved(totals: Totals, old: Worst, new: Worst) -> Totals:
+    """Move the totals by what one symbol's change makes of its worst case."""
+    return Totals(
+        gross_usd=totals.gross_usd + new.exposure_usd - old.exposure_usd,
+        long_usd=totals.long_usd + new.net_long_usd - old.net_long_usd,
+        short_usd=totals.short_usd + new.net_short_usd - old.net_short_usd,
+    )
+
+
+NO_EXPOSURE = SymbolExposure()
+
+
+class Exposure(Value, frozen=True, kw_only=True):
+    """The account's exposure: by symbol, and as totals."""
+
+    symbols: Map[Symbol, SymbolExposure] = Map()
+    totals: Totals = Totals()
+
     def of(self, symbol: Symbol) -> SymbolExposure:
         """Give one symbol's exposure, empty when there is none."""
         return self.symbols.get(symbol, NO_EXPOSURE)
 
 
-def _long_total(one: SymbolExposure) -> Decimal:
-    return one.long_usd if one.position_qty >= 0 else one.long_usd + one.value_usd
-
-
-def _short_total(one: SymbolExposure) -> Decimal:
-    return one.short_usd if one.position_qty <= 0 else one.short_usd - one.value_usd
-
-
 def with_symbol(exposure: Exposure, symbol: Symbol, new: SymbolExposure) -> Exposure:
-    """Put one symbol's new exposure in, and move the totals by the difference.
-
-    Net long counts every position at its signed value plus the buys that open; net short is its mirror image.
-    """
-    old = exposure.of(symbol)
-    gone = not (new.position_qty or new.buy_qty or new.sell_qty)
-    known = symbol in exposure.symbols
-    symbols = exposure.symbols.set(symbol, new) if not gone or known else exposure.symbols
-    return Exposure(
-        symbols=symbols,
-        gross_usd=exposure.gross_usd + new.exposure_usd - old.exposure_usd,
-        long_usd=exposure.long_usd + _long_total(new) - _long_total(old),
-        short_usd=exposure.short_usd + _short_total(new) - _short_total(old),
-    )
+    """Put one symbol's new exposure in, and move the totals with it."""
+    totals = moved(exposure.totals, worst(exposure.of(symbol)), worst(new))
+    return Exposure(symbols=exposure.symbols.set(symbol, new), totals=totals)
 
 
 def with_working(one: SymbolExposure, side: Side, qty: Decimal, notional_usd: Decimal) -> SymbolExposure:

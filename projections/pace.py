@@ -2,34 +2,59 @@
 
 from datetime import datetime
 
-type Pace = tuple[tuple[int, int], ...]
-"""Pairs of (second since the epoch, orders in it), oldest first."""
+from contracts.base import Value
 
 WINDOW_S = 60
-NO_PACE: Pace = ()
+
+
+class Pace(Value, frozen=True, kw_only=True):
+    """Pairs of (second since the epoch, orders in it), oldest first, and their sum."""
+
+    total: int = 0
+    seconds: tuple[tuple[int, int], ...] = ()
+
+
+NO_PACE = Pace()
 
 
 def _second(at: datetime) -> int:
     return int(at.timestamp())
 
 
+def _expired(pace: Pace, now: int) -> tuple[int, int]:
+    """Give how many pairs, and how many orders, the minute before a second has left behind.
+
+    A second that is partly inside counts whole: the count may be high for a moment, never low.
+    """
+    pairs = orders = 0
+    for second, count in pace.seconds:
+        if second >= now - WINDOW_S:
+            break
+        pairs += 1
+        orders += count
+    return pairs, orders
+
+
 def with_order(pace: Pace, at: datetime) -> Pace:
     """Count one order, and forget what the window has left behind."""
     now = _second(at)
-    kept = tuple(pair for pair in pace if pair[0] > now - WINDOW_S - 1)
-    if kept and kept[-1][0] == now:
-        return (*kept[:-1], (now, kept[-1][1] + 1))
-    return (*kept, (now, 1))
+    pairs, orders = _expired(pace, now)
+    total, kept = pace.total - orders + 1, pace.seconds[pairs:]
+    if kept and kept[-1][0] >= now:
+        last_second, count = kept[-1]
+        return Pace(total=total, seconds=(*kept[:-1], (last_second, count + 1)))
+    return Pace(total=total, seconds=(*kept, (now, 1)))
 
 
 def orders_in_window(pace: Pace, at: datetime) -> int:
-    """Count the orders of the minute before a moment; a second that is partly inside counts whole."""
-    earliest = _second(at) - WINDOW_S
-    return sum(count for second, count in pace if second >= earliest)
+    """Count the orders of the minute before a moment."""
+    return pace.total - _expired(pace, _second(at))[1]
 
 
 def retry_after_ms(pace: Pace, at: datetime) -> int:
     """Say how long until the oldest counted second leaves the window."""
     now = _second(at)
-    oldest = next((second for second, _ in pace if second >= now - WINDOW_S), now)
-    return max((oldest + WINDOW_S + 1 - now) * 1000, 0)
+    pairs, _ = _expired(pace, now)
+    if pairs == len(pace.seconds):
+        return 0
+    return (pace.seconds[pairs][0] + WINDOW_S + 1 - now) * 1000

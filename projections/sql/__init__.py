@@ -1,1 +1,1 @@
-"""SQL read models: one tracked transaction per batch."""
+"""SQL read models: one tracked transaction per batch, rebuilt from the journal whenever they are missing."""

@@ -8,6 +8,7 @@ bounds new risk: a limit must never trap a position.
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import ROUND_DOWN, Decimal
+from functools import cache
 from typing import NamedTuple
 
 from contracts.decisions import Check
@@ -15,7 +16,6 @@ from contracts.enums import Side
 from contracts.market import is_sane
 from contracts.reasons import DenialCode, Reason
 from contracts.values import CENT, ZERO
-from projections.exposure import Exposure, SymbolExposure, with_symbol
 from projections.pace import orders_in_window, retry_after_ms
 from services.risk.situation import Situation
 
@@ -25,33 +25,38 @@ _HALF_BPS = Decimal(20_000)
 """2 × 10,000: the spread in basis points is (ask − bid) ÷ ((ask + bid) ÷ 2) × 10,000."""
 
 
-class Finding(NamedTuple):
-    """What one check measured, and why it denies if it does."""
+class Denial(NamedTuple):
+    """A check that did not pass, with the reason that an agent can act on."""
 
     check: Check
-    reason: Reason | None = None
+    reason: Reason
 
 
+type Finding = Check | Denial
 type Control = Callable[[Situation], Finding]
 
 
-def _passed(
-    name: str, value: Decimal | None = None, limit: Decimal | None = None, note: str | None = None
-) -> Finding:
-    return Finding(Check(name=name, passed=True, value=value, limit=limit, note=note))
+def _passed(name: str, value: Decimal, limit: Decimal) -> Check:
+    return Check(name=name, passed=True, value=value, limit=limit)
 
 
-def _exempt(name: str) -> Finding:
-    return Finding(Check(name=name, passed=True, note="exempt: the order reduces the position"))
+@cache
+def _clear(name: str) -> Check:
+    return Check(name=name, passed=True)
 
 
-def _denied(name: str, reason: Reason) -> Finding:
-    return Finding(Check(name=name, passed=False, value=reason.attempted, limit=reason.limit), reason)
+@cache
+def _exempt(name: str) -> Check:
+    return Check(name=name, passed=True, note="exempt: the order reduces the position")
 
 
-def _missing(name: str, code: DenialCode, message: str) -> Finding:
+def _denied(name: str, reason: Reason) -> Denial:
+    return Denial(Check(name=name, passed=False, value=reason.attempted, limit=reason.limit), reason)
+
+
+def _missing(name: str, code: DenialCode, message: str) -> Denial:
     """Deny because the fact is missing; it may be there in a moment."""
-    return Finding(
+    return Denial(
         Check(name=name, passed=False, note=message),
         Reason(code=code, message=message, retryable=True, retry_after_ms=1000),
     )
@@ -61,7 +66,7 @@ def check_kill_switch(at: Situation) -> Finding:
     """While the kill switch is on, only orders that reduce a position pass."""
     kill = at.state.kill
     if kill is None:
-        return _passed("kill_switch")
+        return _clear("kill_switch")
     if at.reduces:
         return _exempt("kill_switch")
     message = f"the kill switch is on ({kill.mode}) by {kill.by}: {kill.reason}"
@@ -72,7 +77,7 @@ def check_symbol_allowlist(at: Situation) -> Finding:
     """Only listed symbols may be traded; a held position may always be reduced."""
     symbol = at.intent.symbol
     if symbol in at.limits.symbol_allowlist:
-        return _passed("symbol_allowlist")
+        return _clear("symbol_allowlist")
     if at.reduces:
         return _exempt("symbol_allowlist")
     allowed = ", ".join(at.limits.symbol_allowlist) or "none"
@@ -82,11 +87,11 @@ def check_symbol_allowlist(at: Situation) -> Finding:
 
 def check_crosses_zero(at: Situation) -> Finding:
     """One order may open or reduce, never turn a long into a short or back (the broker refuses it too)."""
-    held, side = at.before.position_qty, at.intent.side
+    held, side = at.held.position_qty, at.intent.side
     against = held > 0 if side is Side.SELL else held < 0
     if at.reduces or not against:
-        return _passed("crosses_zero")
-    left = at.before.reducible_qty(side)
+        return _clear("crosses_zero")
+    left = at.held.reducible_qty(side)
     reason = Reason(
         code=C.CROSSES_ZERO,
         message=f"{held} held; an order against it may be for {left} at most, what is left after working orders",
@@ -168,7 +173,7 @@ def check_quote_sanity(at: Situation) -> Finding:
     if quote is None:
         return _missing("quote_sanity", C.NO_QUOTE, f"there is no quote for {at.intent.symbol}")
     if is_sane(quote):
-        return _passed("quote_sanity")
+        return _clear("quote_sanity")
     reason = Reason(
         code=C.CROSSED_QUOTE,
         message=f"the quote for {at.intent.symbol} makes no sense: bid {quote.bid_price}, ask {quote.ask_price}",
@@ -283,13 +288,9 @@ def check_position_notional(at: Situation) -> Finding:
         return _exempt("position_notional")
     if at.worst_price is None:
         return _missing("position_notional", C.NO_QUOTE, "without a price the exposure is not known")
-    measured = _side_usd(at, at.before), _side_usd(at, at.after), at.limits.max_position_notional_usd
+    side = at.intent.side
+    measured = at.before.side_usd(side), at.after.side_usd(side), at.limits.max_position_notional_usd
     return _bounded(at, "position_notional", C.MAX_POSITION_NOTIONAL, measured)
-
-
-def _side_usd(at: Situation, one: SymbolExposure) -> Decimal:
-    """Give the side that this order makes larger: the other one cannot break a limit through it."""
-    return one.long_usd if at.intent.side is Side.BUY else one.short_usd
 
 
 def check_gross_exposure(at: Situation) -> Finding:
@@ -298,7 +299,7 @@ def check_gross_exposure(at: Situation) -> Finding:
         return _exempt("gross_exposure")
     if at.worst_price is None:
         return _missing("gross_exposure", C.NO_QUOTE, "without a price the exposure is not known")
-    measured = _marked_before(at).gross_usd, at.account_after.gross_usd, at.limits.max_gross_exposure_usd
+    measured = at.totals_before.gross_usd, at.totals_after.gross_usd, at.limits.max_gross_exposure_usd
     return _bounded(at, "gross_exposure", C.MAX_GROSS_EXPOSURE, measured)
 
 
@@ -308,14 +309,9 @@ def check_net_exposure(at: Situation) -> Finding:
         return _exempt("net_exposure")
     if at.worst_price is None:
         return _missing("net_exposure", C.NO_QUOTE, "without a price the exposure is not known")
-    before, after = _marked_before(at), at.account_after
-    buying = at.intent.side is Side.BUY
-    used = (before.long_usd, after.long_usd) if buying else (before.short_usd, after.short_usd)
-    return _bounded(at, "net_exposure", C.MAX_NET_EXPOSURE, (*used, at.limits.max_net_exposure_usd))
-
-
-def _marked_before(at: Situation) -> Exposure:
-    return with_symbol(at.state.exposure, at.intent.symbol, at.before)
+    side = at.intent.side
+    measured = at.totals_before.net_side_usd(side), at.totals_after.net_side_usd(side), at.limits.max_net_exposure_usd
+    return _bounded(at, "net_exposure", C.MAX_NET_EXPOSURE, measured)
 
 
 def _bounded(at: Situation, name: str, code: DenialCode, measured: tuple[Decimal, Decimal, Decimal]) -> Finding:
@@ -361,11 +357,6 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
-def findings(at: Situation) -> tuple[Finding, ...]:
+def findings(at: Situation) -> list[Finding]:
     """Apply every control, so that the record shows all of them, not only the first that failed."""
-    return tuple(control(at) for control, _ in CONTROLS)
-
-
-def first_reason(found: tuple[Finding, ...]) -> Reason | None:
-    """Give the reason that wins, if any control denied."""
-    return next((finding.reason for finding in found if finding.reason is not None), None)
+    return [control(at) for control, _ in CONTROLS]

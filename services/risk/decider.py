@@ -3,26 +3,24 @@
 `decide` is pure: the same state, intent, evidence and stamp give the same bytes, today and at the inquiry.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
-from msgspec.structs import replace
 
 from contracts.codec import UndecodableError, decode_intent
-from contracts.decisions import Decision, Evidence, Headroom, Reservation
+from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import Action, Outcome
-from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, order_id_for
-from contracts.intents import CancelIntent, ReplaceIntent, SubmitIntent
+from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, order_id_for
+from contracts.intents import CancelIntent, Intent, ReplaceIntent, SubmitIntent
 from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
 from contracts.values import ZERO
 from projections.account import AccountState
-from projections.exposure import Exposure
+from projections.exposure import Totals
 from projections.pace import orders_in_window
-from services.risk.checks import Finding, findings, first_reason
+from services.risk.checks import Denial, findings
 from services.risk.form import fault_of
 from services.risk.situation import Situation, measure
 
@@ -30,8 +28,7 @@ C = DenialCode
 _MS = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(msgspec.Struct, frozen=True):
     """An intent as it reached risk: who stated it (the server vouched for that), its bytes and its place."""
 
     account: AccountId
@@ -41,8 +38,7 @@ class Stated:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """Who decides, and how far it had read."""
 
     epoch: int
@@ -50,40 +46,69 @@ class Stamp:
     state_seq: int
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said to one intent, before it is put on the record."""
+
+    action: Action | None = None
+    outcome: Outcome = Outcome.DENIED
+    order_id: OrderId | None = None
+    reason: Reason | None = None
+    terms: OrderTerms | None = None
+    reservation: Reservation | None = None
+    checks: tuple[Check, ...] = ()
+    headroom: Headroom | None = None
+    valid_until: datetime | None = None
+
+
 def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp) -> Decision:
     """Decide one intent."""
-    blank = _blank(state, stated, evidence, stamp)
     try:
         intent = decode_intent(stated.body)
     except UndecodableError as error:
-        return _deny(blank, state, Reason(code=C.MALFORMED, message=f"the intent cannot be read: {error}"))
-    fault = fault_of(intent, stated.intent_id) or _late(state, evidence)
+        reason = Reason(code=C.MALFORMED, message=f"the intent cannot be read: {error}")
+        return _record(state, stated, evidence, stamp, Answer(reason=reason))
+    return _record(state, stated, evidence, stamp, _answer(state, stated, evidence, intent))
+
+
+def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Intent) -> Answer:
+    fault = fault_of(intent, stated.intent_id)
     match intent:
         case SubmitIntent():
-            return _decide_submit(replace(blank, action=Action.SUBMIT), state, intent, fault)
+            reason = fault or _late(state, evidence)
+            return _answer_submit(state, stated, evidence, intent) if reason is None else _no(Action.SUBMIT, reason)
         case CancelIntent():
-            return _decide_cancel(replace(blank, action=Action.CANCEL), state, intent, fault)
+            return _answer_cancel(state, stated, intent) if fault is None else _no(Action.CANCEL, fault)
         case ReplaceIntent():
             unsupported = Reason(code=C.UNSUPPORTED, message="replace is not offered: cancel, then submit anew")
-            return _deny(replace(blank, action=Action.REPLACE), state, fault or unsupported)
+            return _no(Action.REPLACE, fault or unsupported)
 
 
-def _blank(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp) -> Decision:
-    """Begin the record with everything that does not depend on the answer."""
-    readable = _is_json(stated.body)
+def _no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answer:
+    return Answer(action=action, reason=reason, checks=checks)
+
+
+def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp, answer: Answer) -> Decision:
+    """Put an answer on the record, with everything that somebody needs to decide it again."""
+    readable = answer.action is not None or _is_json(stated.body)
     return Decision(
         epoch=stamp.epoch,
         at=evidence.decided_at,
         correlation_id=stated.intent_id,
         agent=stated.agent,
         intent_id=stated.intent_id,
-        action=None,
-        outcome=Outcome.DENIED,
-        order_id=order_id_for(stated.account, stated.agent, stated.intent_id),
+        action=answer.action,
+        outcome=answer.outcome,
+        order_id=answer.order_id,
+        reason=answer.reason,
+        terms=answer.terms,
+        reservation=answer.reservation,
+        checks=answer.checks,
+        headroom=answer.headroom or _headroom(state, evidence),
         evidence=evidence,
         state_seq=stamp.state_seq,
         limits_version=state.limits_version,
         code_version=stamp.code_version,
+        valid_until=answer.valid_until,
         intent_seq=stated.seq,
         intent=msgspec.Raw(stated.body) if readable else None,
         malformed=None if readable else stated.body,
@@ -115,22 +140,20 @@ def _late(state: AccountState, evidence: Evidence) -> Reason | None:
     )
 
 
-def _decide_submit(blank: Decision, state: AccountState, intent: SubmitIntent, fault: Reason | None) -> Decision:
-    if fault is not None:
-        return _deny(blank, state, fault)
+def _answer_submit(state: AccountState, stated: Stated, evidence: Evidence, intent: SubmitIntent) -> Answer:
     if state.limits is None:
-        return _deny(blank, state, Reason(code=C.NO_LIMITS, message="no limits are set: nothing may trade"))
-    at = measure(state, state.limits, intent, blank.evidence)
+        return _no(Action.SUBMIT, Reason(code=C.NO_LIMITS, message="no limits are set: nothing may trade"))
+    at = measure(state, state.limits, intent, evidence)
     found = findings(at)
-    reason = first_reason(found)
-    checked = replace(blank, checks=tuple(finding.check for finding in found))
-    return _deny(checked, state, reason) if reason is not None else _approve(checked, at, found)
+    checks = tuple(one if isinstance(one, Check) else one.check for one in found)
+    reason = next((one.reason for one in found if isinstance(one, Denial)), None)
+    return _approve(at, stated, checks) if reason is None else _no(Action.SUBMIT, reason, checks)
 
 
-def _approve(checked: Decision, at: Situation, found: tuple[Finding, ...]) -> Decision:
+def _approve(at: Situation, stated: Stated, checks: tuple[Check, ...]) -> Answer:
     intent, price = at.intent, at.worst_price
-    if price is None or any(finding.reason for finding in found):
-        raise AssertionError("an order without a price or with a reason against it must never be approved")
+    if price is None:
+        raise AssertionError("an order whose worst price is not known must never be approved")
     terms = OrderTerms(
         symbol=intent.symbol,
         side=intent.side,
@@ -148,37 +171,31 @@ def _approve(checked: Decision, at: Situation, found: tuple[Finding, ...]) -> De
         notional_usd=at.qty * price,
         reduces=at.reduces,
     )
-    return replace(
-        checked,
+    return Answer(
+        action=Action.SUBMIT,
         outcome=Outcome.APPROVED,
+        order_id=order_id_for(stated.account, stated.agent, stated.intent_id),
         terms=terms,
         reservation=reservation,
+        checks=checks,
         headroom=_headroom_after(at),
-        valid_until=checked.evidence.decided_at + at.limits.decision_ttl_ms * _MS,
+        valid_until=at.evidence.decided_at + at.limits.decision_ttl_ms * _MS,
     )
 
 
-def _decide_cancel(blank: Decision, state: AccountState, intent: CancelIntent, fault: Reason | None) -> Decision:
-    """Approve a cancel of one's own working order; a late cancel is as good as any, it can only cut risk."""
-    if fault is not None and fault.code is not C.STALE_INTENT:
-        return _deny(blank, state, fault)
+def _answer_cancel(state: AccountState, stated: Stated, intent: CancelIntent) -> Answer:
+    """Approve a cancel of one's own working order; it can only cut risk, so it is never too late for one."""
     order = state.orders.get(intent.order_id)
     if order is None:
         message = f"there is no order {str(intent.order_id)[:80]!r} in this account today"
-        return _deny(blank, state, Reason(code=C.ORDER_NOT_FOUND, message=message))
-    if blank.agent not in (order.agent, OPERATOR):
+        return _no(Action.CANCEL, Reason(code=C.ORDER_NOT_FOUND, message=message))
+    if stated.agent not in (order.agent, OPERATOR):
         message = f"order {order.order_id} belongs to {order.agent}: agents cancel their own orders"
-        return _deny(blank, state, Reason(code=C.NOT_YOUR_ORDER, message=message))
+        return _no(Action.CANCEL, Reason(code=C.NOT_YOUR_ORDER, message=message))
     if order.is_terminal:
         message = f"order {order.order_id} is {order.status} already"
-        return _deny(blank, state, Reason(code=C.ORDER_NOT_WORKING, message=message))
-    return replace(
-        blank, outcome=Outcome.APPROVED, order_id=order.order_id, headroom=_headroom(state, blank.evidence)
-    )
-
-
-def _deny(blank: Decision, state: AccountState, reason: Reason) -> Decision:
-    return replace(blank, order_id=None, reason=reason, headroom=_headroom(state, blank.evidence))
+        return _no(Action.CANCEL, Reason(code=C.ORDER_NOT_WORKING, message=message))
+    return Answer(action=Action.CANCEL, outcome=Outcome.APPROVED, order_id=order.order_id)
 
 
 def _headroom(state: AccountState, evidence: Evidence) -> Headroom:
@@ -186,27 +203,27 @@ def _headroom(state: AccountState, evidence: Evidence) -> Headroom:
     limits = state.limits
     if limits is None:
         return Headroom()
-    return _left(state, limits, evidence, (state.exposure, None, 0))
+    return _left(state, limits, evidence, (state.exposure.totals, None, 0))
 
 
 def _headroom_after(at: Situation) -> Headroom:
     """Derive what is left once the order counts."""
     taken = 0 if at.reduces else 1
-    return _left(at.state, at.limits, at.evidence, (at.account_after, at.after.exposure_usd, taken))
+    return _left(at.state, at.limits, at.evidence, (at.totals_after, at.after.exposure_usd, taken))
 
 
 def _left(
-    state: AccountState, limits: LimitSet, evidence: Evidence, used: tuple[Exposure, Decimal | None, int]
+    state: AccountState, limits: LimitSet, evidence: Evidence, used: tuple[Totals, Decimal | None, int]
 ) -> Headroom:
-    exposure, symbol_usd, taken = used
+    totals, symbol_usd, taken = used
     seen, peak, day = state.observed, state.day.peak_equity_usd, state.day
     submits = day.submits if day.trading_day == evidence.trading_day else 0
     loss = None if seen is None else limits.max_daily_loss_usd - (seen.last_equity_usd - seen.equity_usd)
     fall = None if seen is None or peak is None else limits.max_drawdown_usd - (peak - seen.equity_usd)
     return Headroom(
         position_usd=None if symbol_usd is None else _floor(limits.max_position_notional_usd - symbol_usd),
-        gross_exposure_usd=_floor(limits.max_gross_exposure_usd - exposure.gross_usd),
-        net_exposure_usd=_floor(limits.max_net_exposure_usd - exposure.net_usd),
+        gross_exposure_usd=_floor(limits.max_gross_exposure_usd - totals.gross_usd),
+        net_exposure_usd=_floor(limits.max_net_exposure_usd - totals.net_usd),
         daily_loss_usd=None if loss is None else _floor(loss),
         drawdown_usd=None if fall is None else _floor(fall),
         daily_trades=max(limits.max_daily_trades - submits - taken, 0),

@@ -1,7 +1,8 @@
 """What one submit intent would mean for the account, measured once so that every check can read it."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from contracts.decisions import Evidence
 from contracts.enums import OrderType, Side
@@ -10,14 +11,13 @@ from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
 from contracts.values import BPS, ZERO
 from projections.account import AccountState
-from projections.exposure import Exposure, SymbolExposure, with_position, with_symbol, with_working
+from projections.exposure import SymbolExposure, Totals, Worst, moved, with_position, with_working, worst
 
 SHORT_MARKUP = Decimal("1.03")
 """Alpaca values a short sale at max(limit, ask × 1.03) × quantity (orders, buying power)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """One intent against one state: the terms, the worst price (USD per share), exposure before and after."""
 
     state: AccountState
@@ -27,9 +27,11 @@ class Situation:
     evidence: Evidence
     reduces: bool
     worst_price: Decimal | None
-    before: SymbolExposure
-    after: SymbolExposure
-    account_after: Exposure
+    held: SymbolExposure
+    before: Worst
+    after: Worst
+    totals_before: Totals
+    totals_after: Totals
 
     @property
     def notional_usd(self) -> Decimal | None:
@@ -40,11 +42,13 @@ class Situation:
 def measure(state: AccountState, limits: LimitSet, intent: SubmitIntent, evidence: Evidence) -> Situation:
     """Measure a well-formed intent."""
     qty = intent.qty or ZERO
-    before = state.exposure.of(intent.symbol)
-    reduces = qty <= before.reducible_qty(intent.side)
-    marked = _marked(before, evidence)
-    worst_price = _worst_price(intent, limits, evidence, reduces=reduces, mark_price=marked.mark_price)
-    after = with_working(marked, intent.side, qty, qty * (worst_price or ZERO))
+    stored = state.exposure.of(intent.symbol)
+    reduces = qty <= stored.reducible_qty(intent.side)
+    held = _marked(stored, evidence)
+    worst_price = _worst_price(intent, limits, evidence, reduces=reduces, mark_price=held.mark_price)
+    before = worst(held)
+    after = worst(with_working(held, intent.side, qty, qty * (worst_price or ZERO)))
+    totals_before = moved(state.exposure.totals, worst(stored), before)
     return Situation(
         state=state,
         limits=limits,
@@ -53,9 +57,11 @@ def measure(state: AccountState, limits: LimitSet, intent: SubmitIntent, evidenc
         evidence=evidence,
         reduces=reduces,
         worst_price=worst_price,
-        before=marked,
+        held=held,
+        before=before,
         after=after,
-        account_after=with_symbol(state.exposure, intent.symbol, after),
+        totals_before=totals_before,
+        totals_after=moved(totals_before, before, after),
     )
 
 

@@ -1,0 +1,191 @@
+"""The audit trail as a fold: each journal message becomes one row that is explained, dated and linked to the last.
+
+A row is a pure function of the journal up to it (no clock of ours is asked), so a trail that was deleted and
+built again is equal to the one before, row by row.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from contracts import codec
+from contracts.audit import ChainCheckpoint
+from contracts.base import Value
+from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.codec import JournalEvent, UndecodableError
+from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.decisions import Decision
+from contracts.enums import Action
+from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
+from contracts.intents import Intent
+from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled
+from projections.chain import Chain, Link, extend
+from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
+
+_ORDER_SUBJECT_TOKENS = 5
+_AGENT_TOKEN = 3
+
+
+class Subject(Value, frozen=True, kw_only=True):
+    """Whom and what an event is about, as far as the event itself says it."""
+
+    agent: AgentId | None = None
+    intent_id: IntentId | None = None
+    order_id: OrderId | None = None
+    symbol: Symbol | None = None
+
+
+class TrailRow(Value, frozen=True, kw_only=True):
+    """One journal message on the trail.
+
+    `type` is the stored tag without its version, `at` the server's time, `event_at` the writer's; `admitted` is
+    false for what a writer wrote after it had lost its right to.
+    """
+
+    seq: int
+    subject: str
+    type: str
+    version: int
+    at: datetime
+    event_at: datetime
+    agent: AgentId | None
+    intent_id: IntentId | None
+    order_id: OrderId | None
+    symbol: Symbol | None
+    epoch: int
+    admitted: bool
+    correlation_id: str | None
+    causation_seq: int
+    traceparent: str | None
+    digest: str
+    body: bytes
+
+
+class TrailState(Value, frozen=True, kw_only=True):
+    """Where the trail stands: the chain up to its last row, and whose events count from there on."""
+
+    chain: Chain
+    fence: Fence = OPEN_FENCE
+
+
+class _Tagged(msgspec.Struct):
+    type: str
+
+
+class _Claim(msgspec.Struct):
+    symbol: str = ""
+    order_id: str = ""
+
+
+_tag_decoder = msgspec.json.Decoder(_Tagged)
+_claim_decoder = msgspec.json.Decoder(_Claim)
+
+
+def evolve(state: TrailState, link: Link, event: JournalEvent, at: datetime) -> tuple[TrailState, TrailRow]:
+    """Fold one message, stored by the server at a moment, and give the row it leaves.
+
+    Raises `projections.chain.ChainGapError` when the message is not the next one.
+    """
+    chain = extend(state.chain, link)
+    admitted = admits(state.fence, event)
+    fence = raise_fence(state.fence, event) if admitted else state.fence
+    about = subject_of(event, link.subject)
+    kind, version = split_tag(_tag_decoder.decode(link.body).type)
+    row = TrailRow(
+        seq=link.seq,
+        subject=link.subject,
+        type=kind,
+        version=version,
+        at=at.astimezone(UTC),
+        event_at=event.at.astimezone(UTC),
+        agent=about.agent,
+        intent_id=about.intent_id,
+        order_id=about.order_id,
+        symbol=about.symbol,
+        epoch=event.epoch,
+        admitted=admitted,
+        correlation_id=event.correlation_id,
+        causation_seq=event.causation_seq,
+        traceparent=dict(link.headers).get("traceparent"),
+        digest=chain.digest.hex(),
+        body=link.body,
+    )
+    return TrailState(chain=chain, fence=fence), row
+
+
+def split_tag(tag: str) -> tuple[str, int]:
+    """Split a wire tag into its name and version: `order.filled.v1` is `order.filled`, 1."""
+    name, _, version = tag.rpartition(".v")
+    return name, int(version)
+
+
+def subject_of(event: JournalEvent, subject: str) -> Subject:
+    """Say whom and what an event is about; an order event names its agent only in its NATS subject."""
+    match event:
+        case Decision():
+            return _of_decision(event)
+        case PositionAdopted(symbol=symbol):
+            return Subject(symbol=symbol)
+        case LimitsSet() | KillEngaged() | KillReleased() | EpochTaken():
+            return Subject()
+        case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint():
+            return Subject()
+        case _:
+            return _of_order_event(event, subject)
+
+
+def _of_order_event(event: AnyOrderEvent, subject: str) -> Subject:
+    tokens = subject.split(".")
+    about = Subject(
+        agent=AgentId(tokens[_AGENT_TOKEN]) if len(tokens) == _ORDER_SUBJECT_TOKENS else None,
+        intent_id=IntentId(event.correlation_id) if event.correlation_id else None,
+        order_id=event.order_id,
+    )
+    match event:
+        case OrderFilled(symbol=symbol):
+            return replace(about, symbol=symbol)
+        case OrderAdopted(agent=agent, terms=terms):
+            return replace(about, agent=agent, symbol=terms.symbol)
+        case _:
+            return about
+
+
+def _of_decision(decision: Decision) -> Subject:
+    """Say what a decision is about; of an agent's own words only those count that its action can mean.
+
+    Order ids can be computed by anyone: were a submit's claim to an order id believed, an agent could put a false
+    symbol on somebody else's order.
+    """
+    claim = _claim_of(decision)
+    symbol, order_id = claim.symbol, decision.order_id or ""
+    if decision.terms is not None:
+        symbol = decision.terms.symbol
+    if decision.action in {Action.CANCEL, Action.REPLACE}:
+        symbol, order_id = "", order_id or claim.order_id
+    return Subject(
+        agent=decision.agent,
+        intent_id=decision.intent_id,
+        order_id=OrderId(order_id) if is_token(order_id) else None,
+        symbol=Symbol(symbol) if is_symbol(symbol) else None,
+    )
+
+
+def _claim_of(decision: Decision) -> _Claim:
+    """Read what an intent says it is about, even one too broken to be decoded whole."""
+    if decision.intent is None:
+        return _Claim()
+    try:
+        return _claim_decoder.decode(decision.intent)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Claim()
+
+
+def intent_of(decision: Decision) -> Intent | None:
+    """Read the intent a decision answers; None when the agent's bytes were no valid intent."""
+    if decision.intent is None:
+        return None
+    try:
+        return codec.decode_intent(bytes(decision.intent))
+    except UndecodableError:
+        return None

@@ -1,0 +1,67 @@
+"""The newest quote and regime of every symbol, straight off the wire; decoded only when a decision needs them."""
+
+from typing import Any
+
+import msgspec
+
+from contracts import subjects
+from contracts.codec import UndecodableError, decode_market, decode_regime
+from contracts.ids import Symbol
+from contracts.market import Quote, RegimeChanged
+from services.runtime.connection import Connection
+
+
+class _Named(msgspec.Struct):
+    """Of an intent's many fields, the one that says whose market matters."""
+
+    symbol: Any = None
+
+
+_named_decoder = msgspec.json.Decoder(_Named)
+
+
+class MarketWatch:
+    """Keeps the last message of each market subject; a plain subscription, because only the newest counts."""
+
+    def __init__(self) -> None:
+        """Begin without a market."""
+        self._quotes: dict[str, bytes] = {}
+        self._regimes: dict[str, bytes] = {}
+
+    async def watch(self, connection: Connection) -> None:
+        """Subscribe first, then fetch what was last said before that."""
+        await connection.subscribe_raw(
+            "quote.*", lambda subject, _r, body, _h: self._keep(self._quotes, subject, body)
+        )
+        await connection.subscribe_raw(
+            "regime.*", lambda subject, _r, body, _h: self._keep(self._regimes, subject, body)
+        )
+
+    def _keep(self, kept: dict[str, bytes], subject: bytes, body: bytes) -> None:
+        kept[subject.decode()] = body
+
+    def evidence_for(self, intent_body: bytes) -> tuple[Quote | None, RegimeChanged | None]:
+        """Give the market of the symbol that an intent names; nothing for one that names none."""
+        symbol = _symbol_of(intent_body)
+        if symbol is None:
+            return None, None
+        quote, regime = self._quotes.get(subjects.quote(symbol)), self._regimes.get(subjects.regime(symbol))
+        return _quote(quote), None if regime is None else decode_regime(regime)
+
+
+def _symbol_of(intent_body: bytes) -> Symbol | None:
+    try:
+        symbol = _named_decoder.decode(intent_body).symbol
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return Symbol(symbol) if isinstance(symbol, str) else None
+
+
+def _quote(body: bytes | None) -> Quote | None:
+    if body is None:
+        return None
+    try:
+        message = decode_market(body)
+    except UndecodableError:
+        return None  # no quote is a reason to deny; a broken one is no better
+    return message if isinstance(message, Quote) else None

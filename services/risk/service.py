@@ -1,0 +1,177 @@
+"""The risk process: two streams in, one decision for each intent out, in order and never twice.
+
+Intents are read from the place that the journal itself records (the newest decided intent), so no consumer state
+outside the journal matters. Decisions are pipelined: each counts from the moment it is made, and all of them
+reach the stream in the order of deciding. Whatever breaks that ends the process; starting again is the recovery.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from contracts import subjects
+from contracts.decisions import Decision, Evidence
+from contracts.enums import Role
+from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
+from services.risk.decider import Stated
+from services.risk.flatten import closing_intents
+from services.risk.market import MarketWatch
+from services.runtime.lease import hold_right_to_write
+from services.runtime.ports import Lease, LeaseLostError, Received, Snapshot
+from services.runtime.process import Runtime
+
+SNAPSHOT_EVERY_EVENTS = 20_000
+TICK_S = 1.0
+DRAIN_S_MAX = 10.0
+YIELD_EVERY_INTENTS = 16
+
+
+class RiskService:
+    """One account's risk, wired to its streams."""
+
+    def __init__(self, runtime: Runtime, core: RiskCore, lease: Lease) -> None:
+        """Bind the core to the outside."""
+        self._runtime = runtime
+        self._core = core
+        self._lease = lease
+        self._market = MarketWatch()
+        self._in_flight = 0
+        self._all_landed = asyncio.Event()
+        self._all_landed.set()
+        self._snapshot_seq = core.read_seq
+
+    async def run(self) -> None:
+        """Work until told to stop; then let what is in flight land, and keep a snapshot."""
+        await self._market.watch(self._runtime.connection)
+        backlog_end = await self._runtime.inbox.last_seq()
+        self._runtime.mark_ready()
+        async with asyncio.TaskGroup() as group:
+            jobs = (self._follow_journal(), self._answer_intents(backlog_end), self._tick())
+            tasks = [group.create_task(job) for job in jobs]
+            await self._runtime.stopping.wait()
+            for task in tasks:
+                task.cancel()
+        async with asyncio.timeout(DRAIN_S_MAX):
+            await self._all_landed.wait()
+        await self._keep_snapshot()
+
+    async def _follow_journal(self) -> None:
+        async for recorded in self._runtime.journal.read(after=self._core.read_seq):
+            self._core.take(recorded.seq, recorded.event)
+
+    async def _answer_intents(self, backlog_end: int) -> None:
+        taken = 0
+        async for received in self._runtime.inbox.read(after=self._core.intent_seq):
+            if received.seq <= backlog_end and await self._is_decided(received):
+                self._core.skip(received.seq)
+                continue
+            await self._runtime.journal.wait_for_room()
+            self._answer(received)
+            taken += 1
+            if taken % YIELD_EVERY_INTENTS == 0:
+                await asyncio.sleep(0)  # let confirmations and the others' events in between
+
+    async def _is_decided(self, received: Received) -> bool:
+        """Look an intent up that was there before us: an id may have been used before the stream forgot it."""
+        stated = subjects.parse_intent(received.subject)
+        subject = subjects.decision(stated.account, stated.agent, stated.intent_id)
+        stands = await self._runtime.journal.last_on(subject)
+        return stands is not None
+
+    def _answer(self, received: Received) -> None:
+        parsed = subjects.parse_intent(received.subject)
+        stated = Stated(parsed.account, parsed.agent, parsed.intent_id, received.body, received.seq)
+        now = self._runtime.clock.now()
+        quote, regime = self._market.evidence_for(received.body)
+        evidence = Evidence(
+            received_at=received.at,
+            decided_at=now,
+            trading_day=self._runtime.clock.trading_day(now),
+            quote=quote,
+            regime=regime,
+        )
+        self._decide(stated, evidence, dict(received.headers).get("traceparent"))
+
+    def _decide(self, stated: Stated, evidence: Evidence, traceparent: str | None) -> None:
+        if not self._lease.held():
+            raise LeaseLostError("the lease on this account's risk is gone")
+        decision = self._core.decide(stated, evidence)
+        subject = subjects.decision(stated.account, stated.agent, stated.intent_id)
+        stored = self._runtime.journal.start_append(subject, decision, expected_seq=0, traceparent=traceparent)
+        self._in_flight += 1
+        self._all_landed.clear()
+        stored.add_done_callback(lambda future: self._landed(decision, future))
+
+    def _landed(self, decision: Decision, stored: asyncio.Future[int]) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._all_landed.set()
+        error = stored.exception()
+        if error is not None:
+            self._runtime.fail(error)
+            return
+        self._core.stands(decision, stored.result())
+
+    async def _tick(self) -> None:
+        """Close what a flatten wants closed, report health, and keep a snapshot now and then."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._close_positions()
+            self._report()
+            if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
+                await self._keep_snapshot()
+
+    def _close_positions(self) -> None:
+        now = self._runtime.clock.now()
+        core = self._core
+        for stated in closing_intents(core.state, self._runtime.account, core.read_seq):
+            quote, regime = self._market.evidence_for(stated.body)
+            day = self._runtime.clock.trading_day(now)
+            evidence = Evidence(received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime)
+            self._decide(stated, evidence, None)
+
+    async def _keep_snapshot(self) -> None:
+        """Save only between decisions, when everything decided is known to stand."""
+        if self._in_flight:
+            return
+        self._snapshot_seq = self._core.read_seq
+        snapshot = Snapshot(self._core.read_seq, SNAPSHOT_SCHEMA, self._core.save())
+        await self._runtime.snapshots.save(snapshot)
+
+    def _report(self) -> None:
+        state, core = self._core.state, self._core
+        self._runtime.report(
+            seq=core.read_seq,
+            intent_seq=core.intent_seq,
+            epoch=core.epoch,
+            open_orders=state.open_orders,
+            limits_version=state.limits_version,
+            kill=None if state.kill is None else state.kill.mode,
+            account_age_ms=core.account_age_ms(self._runtime.clock.now()),
+        )
+
+
+async def rebuild(runtime: Runtime, core: RiskCore, upto_seq: int) -> None:
+    """Bring the core to a journal sequence, from the newest snapshot when there is one we understand."""
+    snapshot = await runtime.snapshots.load(SNAPSHOT_SCHEMA)
+    if snapshot is not None:
+        core.load(snapshot.state)
+    if core.read_seq >= upto_seq:
+        return
+    async for recorded in runtime.journal.read(after=core.read_seq):
+        core.take(recorded.seq, recorded.event)
+        if recorded.seq >= upto_seq:
+            return
+
+
+async def serve(runtime: Runtime) -> None:
+    """Take the right to write, fold everything up to that moment, and only then decide."""
+    lease = await hold_right_to_write(runtime, Role.RISK)
+    core = RiskCore(runtime.code_version)
+    await rebuild(runtime, core, await runtime.journal.last_seq())
+    core.go_live(lease.epoch)
+    try:
+        await RiskService(runtime, core, lease).run()
+    except* FencedError as fenced:
+        raise LeaseLostError(str(fenced.exceptions[0])) from fenced
+    with suppress(TimeoutError):
+        await lease.release()
