@@ -1,5 +1,6 @@
 """The newest quote and regime of every symbol, straight off the wire; decoded only when a decision needs them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from contracts import subjects
 from contracts.codec import UndecodableError, decode_market, decode_regime
 from contracts.ids import Symbol
 from contracts.market import Quote, RegimeChanged
+from services.runtime import stream_api
 from services.runtime.connection import Connection
 
 
@@ -28,14 +30,24 @@ class MarketWatch:
         self._quotes: dict[str, bytes] = {}
         self._regimes: dict[str, bytes] = {}
 
-    async def watch(self, connection: Connection) -> None:
-        """Subscribe first, then fetch what was last said before that."""
+    async def watch(self, connection: Connection, symbols: Sequence[Symbol]) -> None:
+        """Subscribe first, then fetch what was last said of these symbols before that."""
         await connection.subscribe_raw(
             "quote.*", lambda subject, _r, body, _h: self._keep(self._quotes, subject, body)
         )
         await connection.subscribe_raw(
             "regime.*", lambda subject, _r, body, _h: self._keep(self._regimes, subject, body)
         )
+        for symbol in symbols:
+            await self._seed(connection, self._quotes, subjects.MARKET_STREAM, subjects.quote(symbol))
+            await self._seed(connection, self._regimes, subjects.REGIME_STREAM, subjects.regime(symbol))
+
+    async def _seed(self, connection: Connection, kept: dict[str, bytes], stream: str, subject: str) -> None:
+        if subject in kept:
+            return
+        stored = await stream_api.last_message(connection, stream, subject)
+        if stored is not None:
+            kept.setdefault(subject, stored.body)
 
     def _keep(self, kept: dict[str, bytes], subject: bytes, body: bytes) -> None:
         kept[subject.decode()] = body

@@ -6,7 +6,6 @@ reach the stream in the order of deciding. Whatever breaks that ends the process
 """
 
 import asyncio
-from contextlib import suppress
 
 from contracts import subjects
 from contracts.decisions import Decision, Evidence
@@ -21,7 +20,7 @@ from services.runtime.process import Runtime
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 TICK_S = 1.0
-DRAIN_S_MAX = 10.0
+DRAIN_S_MAX = 4.0
 YIELD_EVERY_INTENTS = 16
 
 
@@ -41,8 +40,10 @@ class RiskService:
 
     async def run(self) -> None:
         """Work until told to stop; then let what is in flight land, and keep a snapshot."""
-        await self._market.watch(self._runtime.connection)
+        limits = self._core.state.limits
+        await self._market.watch(self._runtime.connection, limits.symbol_allowlist if limits else ())
         backlog_end = await self._runtime.inbox.last_seq()
+        self._report()
         self._runtime.mark_ready()
         async with asyncio.TaskGroup() as group:
             jobs = (self._follow_journal(), self._answer_intents(backlog_end), self._tick())
@@ -166,12 +167,10 @@ async def rebuild(runtime: Runtime, core: RiskCore, upto_seq: int) -> None:
 async def serve(runtime: Runtime) -> None:
     """Take the right to write, fold everything up to that moment, and only then decide."""
     lease = await hold_right_to_write(runtime, Role.RISK)
-    core = RiskCore(runtime.code_version)
+    core = RiskCore(runtime.settings.code_version)
     await rebuild(runtime, core, await runtime.journal.last_seq())
     core.go_live(lease.epoch)
     try:
         await RiskService(runtime, core, lease).run()
     except* FencedError as fenced:
         raise LeaseLostError(str(fenced.exceptions[0])) from fenced
-    with suppress(TimeoutError):
-        await lease.release()
