@@ -1,0 +1,1 @@
+"""The broker itself, pure: orders, positions, money and matching with time passed in."""

@@ -1,0 +1,241 @@
+"""What the broker never forgets: one SQLite file, written before anybody is told."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.simulator.core.book import AccountState, Book
+from services.simulator.core.events import Changes
+from services.simulator.core.orders import Ticket
+from services.simulator.core.positions import FillActivity, Position
+
+SCHEMA = """
+create table if not exists meta (key text primary key, value blob not null) without rowid;
+create table if not exists orders (
+  id text primary key, client_order_id text not null unique, rank integer not null, submitted_us integer not null,
+  symbol text not null, side text not null, is_open integer not null, body blob not null);
+create index if not exists orders_by_rank on orders (rank);
+create index if not exists orders_open on orders (rank) where is_open;
+create table if not exists positions (symbol text primary key, body blob not null) without rowid;
+create table if not exists activities (
+  rank integer primary key, id text not null unique, at_us integer not null, kind text not null,
+  order_id text, body blob not null);
+create index if not exists activities_by_order on activities (order_id);
+create table if not exists equity (minute integer primary key, equity_usd text not null);
+"""
+MICROSECONDS = 1_000_000
+
+
+class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders to list; before and after are exclusive, on submission time or on another order."""
+
+    status: str = "open"
+    limit: int = 50
+    after: datetime | None = None
+    until: datetime | None = None
+    after_order_id: str | None = None
+    before_order_id: str | None = None
+    ascending: bool = False
+    symbols: tuple[str, ...] = ()
+    side: str | None = None
+
+
+class ActivityFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which activities to list; the page token is the last id seen."""
+
+    kinds: tuple[str, ...] = ()
+    order_id: str | None = None
+    after: datetime | None = None
+    until: datetime | None = None
+    ascending: bool = False
+    page_size: int = 100
+    page_token: str | None = None
+
+
+def micros(moment: datetime) -> int:
+    """Return whole microseconds since 1970."""
+    return round(moment.timestamp() * MICROSECONDS)
+
+
+class Where:
+    """Conditions and their values, joined with `and`."""
+
+    def __init__(self) -> None:
+        """Start without conditions."""
+        self._terms: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, term: str, *values: Any) -> None:
+        """Add one condition."""
+        self._terms.append(term)
+        self.values += values
+
+    def one_of(self, column: str, values: tuple[str, ...]) -> None:
+        """Require a column to be one of some values, when there are any."""
+        if values:
+            self.add(f"{column} in ({','.join('?' * len(values))})", *values)
+
+    def __str__(self) -> str:
+        """Return the SQL condition."""
+        return " and ".join(self._terms) or "true"
+
+
+class Store:
+    """The broker's file; a commit survives the death of the process (WAL, synchronous=normal)."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or create the file."""
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.executescript(SCHEMA)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._ticket = msgspec.msgpack.Decoder(Ticket).decode
+        self._position = msgspec.msgpack.Decoder(Position).decode
+        self._activity = msgspec.msgpack.Decoder(FillActivity).decode
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def account(self) -> AccountState | None:
+        """Return the stored account, or None in a new file."""
+        raw = self.note("account")
+        return None if raw is None else msgspec.msgpack.decode(raw, type=AccountState)
+
+    def book(self, fresh: Callable[[], AccountState]) -> Book:
+        """Return the book as it was left, with a new account in a new file."""
+        account = self.account()
+        if account is None:
+            account = fresh()
+            self.keep("account", self._encode(account))
+        tickets = self._tickets("select body from orders where is_open order by rank", ())
+        positions = [self._position(row[0]) for row in self._db.execute("select body from positions")]
+        return Book(account, positions, tickets)
+
+    def note(self, key: str) -> bytes | None:
+        """Return a stored note."""
+        row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def keep(self, key: str, value: bytes) -> None:
+        """Store a note."""
+        self._db.execute("insert or replace into meta values (?, ?)", (key, value))
+
+    def last_rank(self) -> int:
+        """Return the rank of the newest order."""
+        return self._db.execute("select coalesce(max(rank), 0) from orders").fetchone()[0]
+
+    def save(self, changes: Changes, book: Book) -> None:
+        """Store all changes of one action in one transaction."""
+        self._db.execute("begin immediate")
+        try:
+            self._save(changes, book)
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def _save(self, changes: Changes, book: Book) -> None:
+        self._db.executemany(
+            "insert into orders values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+            " submitted_us = excluded.submitted_us, is_open = excluded.is_open, body = excluded.body",
+            [self._order_row(ticket) for ticket in changes.tickets.values()],
+        )
+        for symbol in changes.symbols:
+            position = book.positions.get(symbol)
+            if position is None:
+                self._db.execute("delete from positions where symbol = ?", (symbol,))
+            else:
+                row = (symbol, self._encode(position))
+                self._db.execute("insert or replace into positions values (?, ?)", row)
+        self._db.executemany(
+            "insert into activities (id, at_us, kind, order_id, body) values (?, ?, ?, ?, ?)",
+            [
+                (a.id, micros(a.transaction_time), a.activity_type, a.order_id, self._encode(a))
+                for a in changes.activities
+            ],
+        )
+        if changes.account:
+            self.keep("account", self._encode(book.account))
+
+    def _order_row(self, ticket: Ticket) -> tuple[Any, ...]:
+        order = ticket.order
+        us = micros(order.submitted_at)
+        identity = (order.id, order.client_order_id, ticket.rank, us, order.symbol, order.side)
+        return (*identity, ticket.is_open, self._encode(ticket))
+
+    def find(self, order_id: str) -> Ticket | None:
+        """Return the order with this id."""
+        return next(iter(self._tickets("select body from orders where id = ?", (order_id,))), None)
+
+    def find_client(self, client_order_id: str) -> Ticket | None:
+        """Return the order with this client order id."""
+        query = "select body from orders where client_order_id = ?"
+        return next(iter(self._tickets(query, (client_order_id,))), None)
+
+    def orders(self, wanted: OrderFilter) -> list[Ticket]:
+        """Return the orders a listing asks for, newest first unless ascending."""
+        where = Where()
+        if wanted.status != "all":
+            where.add("is_open = ?", wanted.status == "open")
+        if wanted.after is not None:
+            where.add("submitted_us > ?", micros(wanted.after))
+        if wanted.until is not None:
+            where.add("submitted_us < ?", micros(wanted.until))
+        if wanted.after_order_id is not None:
+            where.add("rank > (select rank from orders where id = ?)", wanted.after_order_id)
+        if wanted.before_order_id is not None:
+            where.add("rank < (select rank from orders where id = ?)", wanted.before_order_id)
+        if wanted.side is not None:
+            where.add("side = ?", wanted.side)
+        where.one_of("symbol", wanted.symbols)
+        way = "asc" if wanted.ascending else "desc"
+        query = f"select body from orders where {where} order by rank {way} limit ?"  # noqa: S608
+        return self._tickets(query, (*where.values, wanted.limit))
+
+    def activities(self, wanted: ActivityFilter) -> list[FillActivity]:
+        """Return the activities a listing asks for, newest first unless ascending."""
+        where = Where()
+        where.one_of("kind", wanted.kinds)
+        if wanted.order_id is not None:
+            where.add("order_id = ?", wanted.order_id)
+        if wanted.after is not None:
+            where.add("at_us > ?", micros(wanted.after))
+        if wanted.until is not None:
+            where.add("at_us < ?", micros(wanted.until))
+        if wanted.page_token is not None:
+            last_seen = "(select rank from activities where id = ?)"
+            where.add(f"rank {'>' if wanted.ascending else '<'} {last_seen}", wanted.page_token)
+        way = "asc" if wanted.ascending else "desc"
+        query = f"select body from activities where {where} order by rank {way} limit ?"  # noqa: S608
+        rows = self._db.execute(query, (*where.values, wanted.page_size))
+        return [self._activity(row[0]) for row in rows]
+
+    def order_counts(self, limit: int) -> dict[str, int]:
+        """Return how many orders carry each client order id, newest first, for checkers of duplicates."""
+        query = "select client_order_id, count(*) from orders group by 1 order by max(rank) desc limit ?"
+        return dict(self._db.execute(query, (limit,)).fetchall())
+
+    def total_orders(self) -> int:
+        """Return how many orders were ever taken."""
+        return self._db.execute("select count(*) from orders").fetchone()[0]
+
+    def sample_equity(self, minute: datetime, equity_usd: Decimal) -> None:
+        """Remember the account's equity at a minute, in dollars."""
+        row = (int(minute.timestamp()), str(equity_usd))
+        self._db.execute("insert or replace into equity values (?, ?)", row)
+
+    def equity(self, start: datetime, end: datetime) -> list[tuple[int, Decimal]]:
+        """Return the remembered equity between two times, as (unix seconds, dollars)."""
+        bounds = (int(start.timestamp()), int(end.timestamp()))
+        query = "select minute, equity_usd from equity where minute between ? and ? order by minute"
+        return [(minute, Decimal(text)) for minute, text in self._db.execute(query, bounds)]
+
+    def _tickets(self, query: str, values: Iterable[Any]) -> list[Ticket]:
+        return [self._ticket(row[0]) for row in self._db.execute(query, tuple(values))]

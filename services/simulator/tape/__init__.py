@@ -1,0 +1,1 @@
+"""The tape: recorded bars, and the quotes that are synthesised between them."""

@@ -1,0 +1,1 @@
+"""Alpaca's wire: REST and websockets over one port, and the control port beside them."""
