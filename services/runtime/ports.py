@@ -3,10 +3,12 @@
 Each port has a JetStream implementation and an in-memory twin; both pass the suite in `tests/conformance`.
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator
 from datetime import date, datetime
 from typing import Protocol
+
+import msgspec
 
 from contracts.base import Event
 from contracts.codec import JournalEvent
@@ -27,12 +29,15 @@ class JournalUnavailableError(Exception):
     """The journal did not confirm in time; whether it stored the event is unknown, so the process must restart."""
 
 
+class JournalGapError(Exception):
+    """A sequence is missing or comes twice: the journal is not what it was, so the process must not go on."""
+
+
 class LeaseLostError(Exception):
     """Another owner may write now; this process must stop at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """One raw message of a stream: its sequence, the server's time, and the bytes as they came."""
 
     seq: int
@@ -42,8 +47,7 @@ class Received:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """One journal event with its place in the journal."""
 
     seq: int
@@ -59,18 +63,38 @@ class Journal(Protocol):
 
     account: AccountId
 
-    async def append(self, subject: str, event: Event, *, expected_seq: int | None = None) -> int:
+    async def append(
+        self, subject: str, event: Event, *, expected_seq: int | None = None, traceparent: str | None = None
+    ) -> int:
         """Store one event and return its sequence; it is durable when this returns.
 
         `expected_seq` is the last sequence on this subject that the writer knows (0: none). Calls reach the
         stream in the order in which they were started, however many are in flight; if one fails, none started
         after it may be taken as ordered, so the process stops. Raises `ConflictError` when the subject stands
-        elsewhere, `JournalUnavailableError` when no confirmation came.
+        elsewhere (unless what stands there is this very event: then its sequence is returned),
+        `JournalUnavailableError` when no confirmation came.
         """
         ...
 
-    def read(self, after: int = 0) -> AsyncIterator[Recorded]:
-        """Yield every event after a sequence, in order and without gaps, then wait for new ones for ever."""
+    async def wait_for_room(self) -> None:
+        """Wait until `start_append` may be called; needed once before the first call, and before each burst."""
+        ...
+
+    def start_append(
+        self, subject: str, event: Event, *, expected_seq: int | None = None, traceparent: str | None = None
+    ) -> asyncio.Future[int]:
+        """Like `append`, but on its way to the stream before this returns; the future gives the sequence.
+
+        Raises `JournalUnavailableError` at once when too much is unconfirmed already.
+        """
+        ...
+
+    def read(self, after: int = 0) -> AsyncGenerator[Recorded, None]:
+        """Yield every event after a sequence, in order and without gaps, then wait for new ones for ever.
+
+        Raises `UndecodableError` on a body of no known kind and `JournalGapError` on a missing sequence, also
+        when the journal ends before `after`.
+        """
         ...
 
     async def last_seq(self) -> int:
@@ -85,7 +109,11 @@ class Journal(Protocol):
 class Inbox(Protocol):
     """The intents stated to one account, in the order in which the server stored them."""
 
-    def read(self, after: int = 0) -> AsyncIterator[Received]:
+    async def publish(self, subject: str, body: bytes, *, traceparent: str | None = None) -> int:
+        """State an intent and return its sequence; raise `ConflictError` when its id was used before."""
+        ...
+
+    def read(self, after: int = 0) -> AsyncGenerator[Received, None]:
         """Yield every intent message after a sequence, then wait for new ones for ever."""
         ...
 
@@ -94,8 +122,7 @@ class Inbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A state as it stood after folding the journal up to a sequence, under a named schema."""
 
     sequence: int

@@ -1,0 +1,217 @@
+"""One way to be a process: settings, logs, link, health, signals, drain, and a telling exit code."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, NoReturn
+
+import uvloop
+
+from contracts.ids import AccountId
+from services.runtime import settings as settings_module
+from services.runtime import telemetry
+from services.runtime.clock import SystemClock
+from services.runtime.connection import Connection, connect
+from services.runtime.health import Health, ProcessState
+from services.runtime.jetstream import JetStreamInbox, JetStreamJournal, NatsSnapshots
+from services.runtime.ports import (
+    Clock,
+    ConflictError,
+    Inbox,
+    Journal,
+    JournalUnavailableError,
+    LeaseLostError,
+    Snapshots,
+)
+from services.runtime.setting_values import SettingsError
+from services.runtime.settings import Settings
+
+EXIT_CLEAN = 0
+EXIT_BROKEN = 1
+EXIT_BAD_SETTINGS = 2
+EXIT_RESTART_ME = 75
+DRAIN_S_MAX = 5.0
+"""How long `serve` may go on after a signal before it is cancelled."""
+WRITERS = frozenset({"risk", "oms"})
+"""Processes whose journal order must equal their order of decisions: a broken link ends them, a restart recovers."""
+
+_TEMPORARY = (JournalUnavailableError, LeaseLostError, ConflictError)
+
+type Serve = Callable[["Runtime"], Awaitable[None]]
+
+
+class Runtime:
+    """What a process is given: its ports and its place in the world."""
+
+    def __init__(self, name: str, settings: Settings, connection: Connection) -> None:
+        """Bind the ports to a connection."""
+        self.name = name
+        self.settings = settings
+        self.account: AccountId = settings.account
+        self.connection = connection
+        self.clock: Clock = SystemClock()
+        self.log = telemetry.get_logger(name)
+        self.journal: Journal = JetStreamJournal(connection, settings.account)
+        self.inbox: Inbox = JetStreamInbox(connection, settings.account)
+        self.snapshots: Snapshots = NatsSnapshots(connection, name, settings.account)
+        self.stopping = asyncio.Event()
+        self.failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._facts: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._endings = AsyncExitStack()
+        self._health = Health(
+            connection,
+            name=name,
+            version=settings.code_version,
+            account=settings.account,
+            started=self.clock.now(),
+            facts=lambda: self._facts,
+        )
+
+    def mark_ready(self) -> None:
+        """Say that the process is caught up and serves; what lives now is not garbage."""
+        gc.collect()
+        gc.freeze()
+        self._health.state = ProcessState.READY
+        self.log.info("ready", **self._facts)
+
+    def report(self, **facts: Any) -> None:
+        """Set figures that health shows, such as the last journal sequence, the lag or the epoch."""
+        self._facts.update(facts)
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside `serve` until the process ends; if it fails, the process fails."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def fail(self, error: BaseException) -> None:
+        """End the process because of this error."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    def at_end(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Do this before the link closes, in reverse order of registration."""
+        self._endings.push_async_callback(action)
+
+    async def live(self, serve: Serve) -> None:
+        """Serve until told to stop, until done, or until something fails; raise what failed."""
+        await self._health.start()
+        serving = asyncio.ensure_future(serve(self))
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        ended = asyncio.ensure_future(self.connection.ended.wait())
+        try:
+            await asyncio.wait({serving, stopping, ended, self.failed}, return_when=asyncio.FIRST_COMPLETED)
+            self._health.state = ProcessState.DRAINING
+            if stopping.done() and not serving.done():
+                await asyncio.wait(
+                    {serving, self.failed, ended}, timeout=DRAIN_S_MAX, return_when=asyncio.FIRST_COMPLETED
+                )
+            self._raise_failure(serving, ended)
+        finally:
+            await _cancel({serving, stopping, ended, *self._tasks})
+            self.failed.cancel()
+
+    async def close(self) -> None:
+        """Give back what is held and close the link; a link that is gone cannot be told."""
+        try:
+            if not self.connection.is_closed:
+                await self._endings.aclose()
+                await self.connection.drain()
+        except (JournalUnavailableError, OSError) as error:
+            self.log.warning("did not end in good order", error=str(error))
+
+    def _raise_failure(self, serving: asyncio.Future[None], ended: asyncio.Future[Any]) -> None:
+        if self.failed.done():
+            self.failed.result()
+        if serving.done():
+            serving.result()
+        if ended.done():
+            raise JournalUnavailableError("the link to NATS closed")
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+
+def run(name: str, serve: Serve, *, reconnect: bool | None = None) -> NoReturn:
+    """Be the process `name` until it ends, and exit with a code its supervisor understands.
+
+    `reconnect` says whether a broken link may come back within the life of the process; unless given, it
+    may for all but the writers of the journal.
+    """
+    try:
+        settings = settings_module.load_settings(_home(sys.argv[1:]))
+        seed = _read_seed(settings.seed_path(name))
+    except SettingsError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        sys.exit(EXIT_BAD_SETTINGS)
+    telemetry.configure(settings.log_level, settings.log_format, process=name, account=settings.account)
+    may_reconnect = name not in WRITERS if reconnect is None else reconnect
+    sys.exit(uvloop.run(_be(name, settings, seed, serve, reconnect=may_reconnect)))
+
+
+async def _be(name: str, settings: Settings, seed: str, serve: Serve, *, reconnect: bool) -> int:
+    log = telemetry.get_logger(name)
+    try:
+        connection = await connect(
+            settings.nats_url, name, seed, reconnect=reconnect, on_error=lambda e: log.warning("nats", error=str(e))
+        )
+        runtime = Runtime(name, settings, connection)
+        _stop_on_signals(runtime)
+        try:
+            await runtime.live(serve)
+        finally:
+            await runtime.close()
+    except Exception as error:
+        if is_temporary(error):
+            log.warning("must restart", reason=type(error).__name__, error=str(error))
+            return EXIT_RESTART_ME
+        log.exception("broken")
+        return EXIT_BROKEN
+    log.info("stopped")
+    return EXIT_CLEAN
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Say whether a restart is the cure: every cause, in a group too, is a lost journal, lease or race."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_temporary(part) for part in error.exceptions)
+    return isinstance(error, _TEMPORARY)
+
+
+def _stop_on_signals(runtime: Runtime) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runtime.stopping.set)
+
+
+async def _cancel(tasks: set[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _home(arguments: list[str]) -> Path:
+    match arguments:
+        case []:
+            return settings_module.home_from(None, os.environ)
+        case ["--home", home]:
+            return settings_module.home_from(home, os.environ)
+        case _:
+            raise SettingsError("arguments", " ".join(arguments), "--home DIR, or nothing")
+
+
+def _read_seed(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            str(path), f"not readable ({error.strerror})", "the file that `lockgate up` writes"
+        ) from None

@@ -1,0 +1,136 @@
+"""How single settings are read and refused: every error names the variable, its value and what is allowed."""
+
+from collections.abc import Container, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from contracts.ids import Symbol, is_symbol, is_token
+from contracts.values import is_exact
+
+PORT_MAX = 65_535
+COUNT_MAX = 10**9
+_VERSION_PATTERN_TOLD = "letters, digits, dots and dashes (for example a commit id)"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the process must not start on a guess."""
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        """Say which setting, what was given, what is allowed."""
+        super().__init__(f"{name} is {value}; allowed is {allowed}")
+        self.name = name
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A text that shows itself only to who asks for it by name."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        """Hide the text in logs and tracebacks."""
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+class Source:
+    """One table of the settings file with the environment over it."""
+
+    def __init__(self, environ: Mapping[str, str], table: Mapping[str, Any]) -> None:
+        """Read from both; an environment variable that is set wins."""
+        self._environ = environ
+        self._table = table
+
+    def text(self, variable: str, key: str) -> str | None:
+        """Read a text; an empty one counts as not given."""
+        given = self._environ.get(variable) or self._table.get(key)
+        return None if given in {None, ""} else str(given).strip()
+
+    def exact(self, variable: str, key: str) -> str:
+        """Read a word letter by letter as it was given; TOML's own true and false count as those words."""
+        if variable in self._environ:
+            return self._environ[variable]
+        given = self._table.get(key, "")
+        return str(given).lower() if isinstance(given, bool) else str(given)
+
+    def limit(self, variable: str, key: str) -> Any:
+        """Read a limit as it was given; an empty one is an error, because it could mean nothing or everything."""
+        given = self._environ.get(variable, self._table.get(key))
+        if isinstance(given, str) and not given.strip():
+            raise SettingsError(variable, "empty", "a value, or leave it out to keep the default")
+        return given
+
+    def token(self, variable: str, key: str, default: str) -> str:
+        """Read a word that may stand in a NATS subject."""
+        text = self.text(variable, key) or default
+        if not is_token(text):
+            raise SettingsError(variable, repr(text), "1 to 64 letters, digits, _ or -")
+        return text
+
+    def port(self, variable: str, key: str, default: int) -> int:
+        """Read a TCP port."""
+        text = self.text(variable, key) or str(default)
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= PORT_MAX):
+            raise SettingsError(variable, repr(text), f"a port from 1 to {PORT_MAX}")
+        return int(text)
+
+    def choice(self, variable: str, key: str, allowed: Sequence[str], default: str) -> str:
+        """Read one of a few words, in any case."""
+        text = (self.text(variable, key) or default).lower()
+        if text not in allowed:
+            raise SettingsError(variable, repr(text), f"one of {', '.join(allowed)}")
+        return text
+
+    def version(self, variable: str, base: str) -> str:
+        """Add the build's own mark to a version, in the form of semantic versioning."""
+        build = self._environ.get(variable, "").strip()
+        if not build:
+            return base
+        if not all(c.isascii() and (c.isalnum() or c in ".-") for c in build):
+            raise SettingsError(variable, repr(build), _VERSION_PATTERN_TOLD)
+        return f"{base}+{build}"
+
+    def refuse_unknown(self, table: str, known: Container[str]) -> None:
+        """Raise on a key nobody reads: a misspelt limit must not be taken for a set one."""
+        for key in self._table:
+            if key not in known:
+                raise SettingsError(f"[{table}] {key}", "unknown", "a name from the documentation")
+
+
+def limit_value(name: str, given: Any, kind: Any) -> Any:
+    """Read one limit: an amount, a count or a list of symbols, by the type of its field."""
+    if kind is Decimal:
+        return _amount(name, str(given))
+    if kind is int:
+        return _count(name, str(given))
+    return _symbols(name, given)
+
+
+def _amount(name: str, text: str) -> Decimal:
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not is_exact(amount) or amount < 0:
+        raise SettingsError(name, repr(text), "a number from 0 up, with at most nine decimals")
+    return amount
+
+
+def _count(name: str, text: str) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and int(digits) <= COUNT_MAX):
+        raise SettingsError(name, repr(text), f"a whole number from 0 to {COUNT_MAX}")
+    return int(digits)
+
+
+def _symbols(name: str, given: Any) -> tuple[Symbol, ...]:
+    words = given.split(",") if isinstance(given, str) else given
+    if not isinstance(words, list | tuple):
+        raise SettingsError(name, repr(given), "symbols separated by commas")
+    symbols = tuple(Symbol(str(word).strip().upper()) for word in words)
+    for symbol in symbols:
+        if not is_symbol(symbol):
+            raise SettingsError(name, repr(symbol), "symbols such as AAPL or BRK.B, separated by commas")
+    return symbols

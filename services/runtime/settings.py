@@ -1,0 +1,129 @@
+"""Everything a process may be told, read once at start into one frozen struct: file first, environment over it."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.ids import AccountId
+from contracts.limits import LimitSet
+from services.runtime import setting_values as values
+from services.runtime.broker_settings import BrokerSettings, load_broker
+from services.runtime.setting_values import SettingsError, Source
+
+SETTINGS_FILE = "lockgate.toml"
+DEFAULT_HOME = "~/.lockgate"
+DEFAULT_ACCOUNT = "paper"
+DEFAULT_HTTP_PORT = 3000
+DEFAULT_NATS_PORT = 4222
+VERSION = "0.1.0"
+
+LIMIT_VARIABLES: Mapping[str, str] = {
+    "max_order_notional_usd": "MAX_ORDER_NOTIONAL",
+    "max_position_notional_usd": "MAX_POSITION_SIZE",
+    "max_gross_exposure_usd": "MAX_GROSS_EXPOSURE",
+    "max_net_exposure_usd": "MAX_NET_EXPOSURE",
+    "max_daily_loss_usd": "MAX_DAILY_LOSS",
+    "max_drawdown_usd": "MAX_DRAWDOWN",
+    "max_daily_trades": "MAX_DAILY_TRADES",
+    "order_rate_per_min": "ORDER_RATE_LIMIT",
+    "max_spread_bps": "MAX_SPREAD_BPS",
+    "quote_age_max_ms": "MAX_QUOTE_AGE_MS",
+    "account_age_max_ms": "MAX_ACCOUNT_AGE_MS",
+    "intent_age_max_ms": "MAX_INTENT_AGE_MS",
+    "decision_ttl_ms": "DECISION_TTL_MS",
+    "market_collar_bps": "MARKET_COLLAR_BPS",
+    "symbol_allowlist": "SYMBOL_ALLOWLIST",
+}
+"""The environment's name of each limit; the file's `[limits]` table uses the struct's own names."""
+
+FILE_KEYS = frozenset({"account", "http_port", "nats_url", "nats_port", "database_url", "log_level", "log_format"})
+FILE_TABLES = frozenset({"limits", "alpaca"})
+
+
+class LogFormat(StrEnum):
+    """For people or for machines."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One process's settings, checked; secrets are in `broker` and never shown."""
+
+    home: Path
+    account: AccountId
+    nats_url: str
+    nats_port: int
+    http_port: int
+    broker: BrokerSettings
+    limits: LimitSet
+    log_level: str
+    log_format: LogFormat
+    database_url: values.Secret | None
+    code_version: str
+
+    @property
+    def credentials_dir(self) -> Path:
+        """Where what people and scripts need to take part is kept."""
+        return self.home / "credentials"
+
+    def seed_path(self, process: str) -> Path:
+        """Where one process's NATS seed is kept."""
+        return self.credentials_dir / "processes" / f"{process}.seed"
+
+
+def home_from(argument: str | None, environ: Mapping[str, str]) -> Path:
+    """Choose the home folder: the argument, else LOCKGATE_HOME, else the default in the user's own."""
+    return Path(argument or environ.get("LOCKGATE_HOME") or DEFAULT_HOME).expanduser().resolve()
+
+
+def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read `<home>/lockgate.toml` and the environment; raise `SettingsError` naming what is wrong and allowed."""
+    table = _read_file(home / SETTINGS_FILE)
+    source = Source(environ, table)
+    nats_port = source.port("LOCKGATE_NATS_PORT", "nats_port", DEFAULT_NATS_PORT)
+    database_url = source.text("DATABASE_URL", "database_url")
+    return Settings(
+        home=home,
+        account=AccountId(source.token("LOCKGATE_ACCOUNT", "account", DEFAULT_ACCOUNT)),
+        nats_url=source.text("LOCKGATE_NATS_URL", "nats_url") or f"nats://127.0.0.1:{nats_port}",
+        nats_port=nats_port,
+        http_port=source.port("PORT", "http_port", DEFAULT_HTTP_PORT),
+        broker=load_broker(home, Source(environ, table.get("alpaca", {}))),
+        limits=_limits(Source(environ, table.get("limits", {}))),
+        log_level=source.choice("LOG_LEVEL", "log_level", ("debug", "info", "warning", "error"), "info"),
+        log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
+        database_url=None if database_url is None else values.Secret(database_url),
+        code_version=source.version("LOCKGATE_BUILD", VERSION),
+    )
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(), parse_float=str)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(str(path), "the file", f"TOML ({error})") from error
+    for key, value in table.items():
+        allowed = FILE_TABLES if isinstance(value, dict) else FILE_KEYS
+        if key not in allowed:
+            raise SettingsError(
+                f"{path.name}: {key}", str(value), f"one of {', '.join(sorted(FILE_KEYS | FILE_TABLES))}"
+            )
+    return table
+
+
+def _limits(source: Source) -> LimitSet:
+    source.refuse_unknown("limits", LIMIT_VARIABLES)
+    chosen: dict[str, Any] = {}
+    for field in msgspec.structs.fields(LimitSet):
+        given = source.limit(LIMIT_VARIABLES[field.name], field.name)
+        if given is not None:
+            chosen[field.name] = values.limit_value(LIMIT_VARIABLES[field.name], given, field.type)
+    return LimitSet(**chosen)

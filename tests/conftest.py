@@ -1,0 +1,23 @@
+"""Fixtures shared by all suites."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nats_server import NatsServer, running_server
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One real server for all tests of a worker that do not kill it: `url`, `connect(user)`, `fresh_account()`."""
+    server = running_server(tmp_path_factory.mktemp("nats"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A real server of the test's own, to be killed and started at will."""
+    server = running_server(tmp_path_factory.mktemp("own-nats"))
+    yield server
+    server.kill()
