@@ -13,6 +13,10 @@ from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 
 
+NO_INTENT = msgspec.Raw(b"null")
+"""Stands where an intent's bytes were not JSON."""
+
+
 class Check(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One control as it was applied: the value measured against the limit, in the control's unit."""
 
@@ -80,5 +84,5 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     code_version: str
     valid_until: datetime | None = None
     intent_seq: int = 0
-    intent: msgspec.Raw | None = None
+    intent: msgspec.Raw = NO_INTENT
     malformed: bytes | None = None

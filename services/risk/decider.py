@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from contracts.codec import UndecodableError, decode_intent
-from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
+from contracts.decisions import NO_INTENT, Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import Action, Outcome
 from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, order_id_for
 from contracts.intents import CancelIntent, Intent, ReplaceIntent, SubmitIntent
@@ -110,7 +110,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         code_version=stamp.code_version,
         valid_until=answer.valid_until,
         intent_seq=stated.seq,
-        intent=msgspec.Raw(stated.body) if readable else None,
+        intent=msgspec.Raw(stated.body) if readable else NO_INTENT,
         malformed=None if readable else stated.body,
     )
 
