@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contracts.base import Value
 from contracts.ids import AccountId
 
+DIGEST_BYTES = 32
 CHAINED_HEADERS = frozenset({"traceparent"})
 _GENESIS = b"lockgate.chain.v1"
 _LENGTH_BYTES = 8

@@ -173,7 +173,7 @@ def _of_decision(decision: Decision) -> Subject:
 
 def _claim_of(decision: Decision) -> _Claim:
     """Read what an intent says it is about, even one too broken to be decoded whole."""
-    if decision.intent is None:
+    if decision.malformed is not None:
         return _Claim()
     try:
         return _claim_decoder.decode(decision.intent)
@@ -183,7 +183,7 @@ def _claim_of(decision: Decision) -> _Claim:
 
 def intent_of(decision: Decision) -> Intent | None:
     """Read the intent a decision answers; None when the agent's bytes were no valid intent."""
-    if decision.intent is None:
+    if decision.malformed is not None:
         return None
     try:
         return codec.decode_intent(bytes(decision.intent))
