@@ -8,6 +8,12 @@ from tests.nats_server import NatsServer, running_server
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio alone; the code knows no other loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """One real server for all tests of a worker that do not kill it: `url`, `connect(user)`, `fresh_account()`."""
     server = running_server(tmp_path_factory.mktemp("nats"))

@@ -64,7 +64,9 @@ class Connection(Client):
                     closed_cb=self._ended,
                 )
         except TimeoutError:
-            raise JournalUnavailableError(f"no NATS at {url} within {CONNECT_S_MAX:g} s") from None
+            last_error = self._err
+            await self.close()
+            raise JournalUnavailableError(f"no NATS at {url} within {CONNECT_S_MAX:g} s: {last_error!r}") from None
 
     async def subscribe_raw(self, subject: str, handler: RawHandler) -> Subscription:
         """Subscribe with a handler that gets the bytes of each message inside the read loop."""
@@ -149,6 +151,17 @@ class Connection(Client):
     async def _came_up(self) -> None:
         for listener in tuple(self._up_listeners):
             listener()
+
+    async def wait_until_up_or_closed(self) -> None:
+        """Wait while the link is down and may come back."""
+        changed = asyncio.Event()
+        stop_listening = self.listen(down=changed.set, up=changed.set)
+        try:
+            while not self.is_connected and not self.is_closed:
+                changed.clear()
+                await changed.wait()
+        finally:
+            stop_listening()
 
     async def _ended(self) -> None:
         self.ended.set()

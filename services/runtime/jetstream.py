@@ -29,8 +29,13 @@ from services.runtime.ports import (
     Received,
     Recorded,
     Snapshot,
+    is_answerable,
 )
 from services.runtime.publisher import Publisher
+from services.runtime.telemetry import get_logger
+
+SNAPSHOT_BYTES_MAX = 7_900_000
+"""A little below the server's `max_payload` of 8 MiB; the state inside grows by a third in base64."""
 
 
 class JetStreamJournal:
@@ -142,12 +147,16 @@ class JetStreamInbox:
         raise JournalUnavailableError(f"{subject}: {ack.error.description} ({ack.error.err_code})")
 
     async def read(self, after: int = 0) -> AsyncGenerator[Received, None]:
-        """Yield every intent message after a sequence, then wait for new ones for ever."""
+        """Yield every answerable intent after a sequence, then wait for new ones for ever."""
         stream = subjects.INTENTS_STREAM
         async with OrderedReader(self._connection, stream, after, subject=self._filter) as reader:
             while True:
                 for seq, at_ns, subject, body, headers in await reader.next_batch():
-                    yield Received(seq, subject_text(subject), moment(at_ns), body, kept_headers(headers))
+                    text = subject_text(subject)
+                    if is_answerable(text):
+                        yield Received(seq, text, moment(at_ns), body, kept_headers(headers))
+                    else:
+                        get_logger("inbox").warning("skipped an intent on a malformed subject", seq=seq, subject=text)
 
     async def last_seq(self) -> int:
         """Give the sequence of the newest intent of this account, 0 when there is none."""
@@ -176,8 +185,12 @@ class NatsSnapshots:
 
     async def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot beside the few before it."""
-        saved = _Saved(snapshot.sequence, snapshot.schema, snapshot.state)
-        ack = await self._publisher.send(self._subject, msgspec.json.encode(saved))
+        saved = msgspec.json.encode(_Saved(snapshot.sequence, snapshot.schema, snapshot.state))
+        if len(saved) > SNAPSHOT_BYTES_MAX:
+            # Losing a snapshot costs time at the next start; ending the process for it would cost more.
+            get_logger("snapshots").error("not saved: too large", bytes=len(saved), allowed=SNAPSHOT_BYTES_MAX)
+            return
+        ack = await self._publisher.send(self._subject, saved)
         if ack.error is not None:
             raise JournalUnavailableError(f"snapshot not saved: {ack.error.description} ({ack.error.err_code})")
 

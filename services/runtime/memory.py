@@ -19,6 +19,7 @@ from services.runtime.ports import (
     Received,
     Recorded,
     Snapshot,
+    is_answerable,
 )
 
 SNAPSHOTS_KEPT = 3
@@ -168,7 +169,7 @@ class MemoryInbox:
         return seq
 
     async def read(self, after: int = 0) -> AsyncGenerator[Received, None]:
-        """Yield every intent message after a sequence, then wait for new ones for ever."""
+        """Yield every answerable intent after a sequence, then wait for new ones for ever."""
         at = after
         while True:
             while at < len(self._messages):
@@ -182,7 +183,7 @@ class MemoryInbox:
         return next((m.seq for m in reversed(self._messages) if self._is_ours(m)), 0)
 
     def _is_ours(self, message: Received) -> bool:
-        return message.subject.startswith(f"intent.{self.account}.")
+        return message.subject.startswith(f"intent.{self.account}.") and is_answerable(message.subject)
 
 
 class MemorySnapshots:

@@ -19,7 +19,8 @@ HEARTBEAT_S = 1.0
 SILENCE_S_MAX = 2.5 * HEARTBEAT_S
 CONSUMER_IDLE_S = 10.0
 BATCH_MAX = 512
-RESTARTS_MAX = 60
+RESTARTS_MAX = 20
+"""Attempts while the link is up; while it is down a reader just waits, or ends with the link."""
 RESTART_WAIT_S = 0.25
 _NS = 1_000_000_000
 
@@ -118,6 +119,7 @@ class OrderedReader:
     async def _restart(self) -> None:
         failure: Exception | None = None
         for _ in range(RESTARTS_MAX):
+            await self._connection.wait_until_up_or_closed()
             if self._connection.is_closed:
                 raise JournalUnavailableError(f"the link closed while reading {self._stream}")
             try:

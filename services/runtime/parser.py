@@ -29,25 +29,30 @@ class StrictParser:
         """Begin at the start of an operation."""
         self._on_message = on_message
         self._on_command = on_command
-        self._rest = b""
+        self.reset()
 
     def reset(self) -> None:
         """Forget a half-read operation; the connection it came on is gone."""
-        self._rest = b""
+        self._parts: list[bytes] = []
+        self._missing_bytes = 0
 
     async def parse(self, data: bytes = b"") -> None:
         """Handle every complete operation in what was read, and keep the rest for the next read."""
-        buffer = self._rest + data if self._rest else bytes(data)
+        self._parts.append(data)
+        self._missing_bytes -= len(data)
+        if self._missing_bytes > 0:
+            return  # joining at every read would cost the square of a long message
+        buffer = b"".join(self._parts)
         at = 0
         while (next_at := await self._operation(buffer, at)) > at:
             at = next_at
-        self._rest = buffer[at:]
-        if len(self._rest) > CONTROL_LINE_BYTES_MAX and _CRLF not in self._rest[:CONTROL_LINE_BYTES_MAX]:
-            raise ProtocolError("nats: a control line without an end")
+        self._parts = [buffer[at:]]
 
     async def _operation(self, buffer: bytes, at: int) -> int:
         line_end = buffer.find(_CRLF, at)
         if line_end < 0:
+            if len(buffer) - at > CONTROL_LINE_BYTES_MAX:
+                raise ProtocolError("nats: a control line without an end")
             return at
         line = buffer[at:line_end]
         if line.startswith((b"MSG ", b"HMSG ")):
@@ -60,6 +65,7 @@ class StrictParser:
         sid, subject, reply, header_bytes, total_bytes = _message_line(line)
         end = start + total_bytes
         if len(buffer) < end + 2:
+            self._missing_bytes = end + 2 - len(buffer)
             return at
         headers = buffer[start : start + header_bytes] if header_bytes else None
         await self._on_message(sid, subject, reply, buffer[start + header_bytes : end], headers)
@@ -73,5 +79,8 @@ def _message_line(line: bytes) -> tuple[int, bytes, bytes, int, int]:
     if len(tokens) not in {expected, expected + 1}:
         raise ProtocolError(f"nats: malformed message line {line[:64]!r}")
     reply = tokens[3] if len(tokens) > expected else b""
-    header_bytes = int(tokens[-2]) if has_headers else 0
-    return int(tokens[2]), tokens[1], reply, header_bytes, int(tokens[-1])
+    try:
+        header_bytes = int(tokens[-2]) if has_headers else 0
+        return int(tokens[2]), tokens[1], reply, header_bytes, int(tokens[-1])
+    except ValueError as error:
+        raise ProtocolError(f"nats: malformed message line {line[:64]!r}") from error

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from contracts import subjects
 from contracts.base import Event
 from contracts.codec import JournalEvent
 from contracts.ids import AccountId
@@ -106,6 +107,15 @@ class Journal(Protocol):
         ...
 
 
+def is_answerable(subject: str) -> bool:
+    """Say whether an intent's subject follows the grammar, so that a decision on it has a subject too."""
+    try:
+        subjects.parse_intent(subject)
+    except subjects.BadSubjectError:
+        return False
+    return True
+
+
 class Inbox(Protocol):
     """The intents stated to one account, in the order in which the server stored them."""
 
@@ -114,7 +124,11 @@ class Inbox(Protocol):
         ...
 
     def read(self, after: int = 0) -> AsyncGenerator[Received, None]:
-        """Yield every intent message after a sequence, then wait for new ones for ever."""
+        """Yield every answerable intent after a sequence, then wait for new ones for ever.
+
+        A message is answerable when its subject follows the grammar; on any other, no decision could be
+        written, so it is logged and skipped. Bodies are any bytes.
+        """
         ...
 
     async def last_seq(self) -> int:

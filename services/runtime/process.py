@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import uvloop
+from nats.errors import Error as NatsError
 
 from contracts.ids import AccountId
 from services.runtime import settings as settings_module
@@ -115,7 +116,8 @@ class Runtime:
             self._raise_failure(serving, ended)
         finally:
             await _cancel({serving, stopping, ended, *self._tasks})
-            self.failed.cancel()
+            if not self.failed.cancel():
+                self.failed.exception()  # told already, or second to another failure
 
     async def close(self) -> None:
         """Give back what is held and close the link; a link that is gone cannot be told."""
@@ -123,7 +125,7 @@ class Runtime:
             if not self.connection.is_closed:
                 await self._endings.aclose()
                 await self.connection.drain()
-        except (JournalUnavailableError, OSError) as error:
+        except (JournalUnavailableError, NatsError, OSError) as error:
             self.log.warning("did not end in good order", error=str(error))
 
     def _raise_failure(self, serving: asyncio.Future[None], ended: asyncio.Future[Any]) -> None:
@@ -157,12 +159,25 @@ def run(name: str, serve: Serve, *, reconnect: bool | None = None) -> NoReturn:
     sys.exit(uvloop.run(_be(name, settings, seed, serve, reconnect=may_reconnect)))
 
 
+class _LinkLog:
+    """Says what NATS complains of, once for each complaint in a row: attempts to reconnect come four a second."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._last = ""
+
+    def heard(self, error: Exception) -> None:
+        text = str(error) or repr(error)
+        if text != self._last:
+            self._last = text
+            self._log.warning("nats", error=text)
+
+
 async def _be(name: str, settings: Settings, seed: str, serve: Serve, *, reconnect: bool) -> int:
     log = telemetry.get_logger(name)
     try:
-        connection = await connect(
-            settings.nats_url, name, seed, reconnect=reconnect, on_error=lambda e: log.warning("nats", error=str(e))
-        )
+        link_log = _LinkLog(log)
+        connection = await connect(settings.nats_url, name, seed, reconnect=reconnect, on_error=link_log.heard)
         runtime = Runtime(name, settings, connection)
         _stop_on_signals(runtime)
         try:
