@@ -54,12 +54,17 @@ class Batches[T]:
         return True
 
     async def _read(self, stream: AsyncIterator[T]) -> None:
-        async for item in stream:
-            self._items.append(item)
-            self._arrived.set()
-            if len(self._items) >= 2 * self._size:
-                self._room.clear()
-                await self._room.wait()
+        try:
+            async for item in stream:
+                self._items.append(item)
+                self._arrived.set()
+                if len(self._items) >= 2 * self._size:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            # Left to the garbage collector, a reader of the server would go on being fed.
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
 
 @asynccontextmanager
