@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from contracts.ids import AccountId, AgentId
@@ -78,9 +79,11 @@ class NatsServer:
             self._process.wait()
             self._process = None
 
-    async def connect(self, user: str = ADMIN, *, reconnect: bool = False) -> Connection:
+    async def connect(
+        self, user: str = ADMIN, *, reconnect: bool = False, on_error: Callable[[Exception], None] = lambda _: None
+    ) -> Connection:
         """Open a connection as one of the configured users."""
-        return await connect(self.url, user, self.seeds[user], reconnect=reconnect)
+        return await connect(self.url, user, self.seeds[user], reconnect=reconnect, on_error=on_error)
 
     async def ensure(self, *accounts: AccountId) -> None:
         """Create the streams, as the supervisor does after every start."""

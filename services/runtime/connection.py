@@ -22,6 +22,8 @@ PING_INTERVAL_S = 5
 OUTSTANDING_PINGS_MAX = 2
 DRAIN_S_MAX = 5
 
+_PING = b"PING\r\n"
+
 type RawHandler = Callable[[bytes, bytes, bytes, bytes | None], None]
 """Takes subject, reply, body and raw headers of one message; must not block and must not raise."""
 type ErrorSink = Callable[[Exception], None]
@@ -130,6 +132,12 @@ class Connection(Client):
                 pass
             case _:
                 raise ProtocolError(f"nats: unknown operation {word[:32]!r}")
+
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        """Queue the ping behind what was published before; nats-py's own overtakes it, so `flush` proves nothing."""
+        self._pongs.append(asyncio.get_running_loop().create_future() if future is None else future)
+        await self._send_command(_PING)
+        await self._flush_pending()
 
     async def _process_headers(self, headers: Any) -> dict[str, str] | None:
         try:
