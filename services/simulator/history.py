@@ -8,7 +8,7 @@ import msgspec
 
 from services.simulator.core.errors import BrokerError
 from services.simulator.core.quotes import Quote
-from services.simulator.core.sessions import NEW_YORK, Session, new_york_day, session, sessions
+from services.simulator.core.sessions import NEW_YORK, Session, last_close, new_york_day, session, sessions
 from services.simulator.market import MINUTE, Market, quote_of, whole_minute
 from services.simulator.tape.forms import Bar, merged
 
@@ -58,7 +58,7 @@ class History:
     def __init__(self, market: Market) -> None:
         """Line recorded daily bars up with the trading days before the tape was first started."""
         self._market = market
-        self._days: dict[tuple[str, date], Bar] = {}
+        self._days: dict[tuple[str, date], tuple[int, Bar]] = {}
         self._recorded: dict[tuple[str, date], Bar] = {}
         anchors = {new_york_day(reel.anchor) for reel in market.reels.values()}
         for first in anchors:
@@ -72,33 +72,31 @@ class History:
         touched = self._market.touched.get((symbol, start))
         if touched is not None:
             return touched
-        return self._market.reels[symbol].minute_bar(start) if self._market.hours.is_open(start) else None
+        if not self._market.hours.is_tradable(start, extended=True):
+            return None
+        return self._market.reels[symbol].minute_bar(start)
 
     def latest_minute(self, symbol: str, now: datetime) -> TimedBar:
         """Return the newest complete minute bar."""
         start = whole_minute(now) - MINUTE
-        for _ in range(LONGEST_CLOSURE_DAYS):
-            bar = self.minute(symbol, start)
-            if bar is not None:
-                return TimedBar(start, bar)
-            closed = max(s.close for s in self._sessions_until(start) if s.close <= start)
-            start = closed - MINUTE
-        raise BrokerError(404, 40410000, "no bar found")
+        bar = self.minute(symbol, start)
+        if bar is None:  # closed: the last minute of the last extended hours
+            start = last_close(start) - MINUTE
+            bar = self._market.reels[symbol].minute_bar(start)
+        return TimedBar(start, bar)
 
     def day(self, symbol: str, found: Session, now: datetime) -> Bar | None:
         """Return the bar of a trading day's regular hours, of its complete minutes when it is not over."""
         key = (symbol, found.day)
-        known = self._recorded.get(key) or self._days.get(key)
-        if known is not None:
-            return known
-        last = min(found.close, whole_minute(now))
-        bars = [self.minute(symbol, found.open + n * MINUTE) for n in range((last - found.open) // MINUTE)]
-        traded = [bar for bar in bars if bar is not None]
-        if not traded:
-            return None
-        whole = merged(traded)
-        if found.close <= now:
-            self._days[key] = whole
+        if key in self._recorded:
+            return self._recorded[key]
+        done, whole = self._days.get(key, (0, None))
+        complete = (min(found.close, whole_minute(now)) - found.open) // MINUTE
+        for number in range(done, complete):
+            bar = self.minute(symbol, found.open + number * MINUTE)
+            whole = merged([part for part in (whole, bar) if part is not None])
+        if whole is not None and complete > done:
+            self._days[key] = (complete, whole)
         return whole
 
     def last_days(self, symbol: str, now: datetime) -> list[TimedBar]:
@@ -136,7 +134,7 @@ class History:
             ticks = reel.ticks_at(minute)
             for tick in reversed(ticks) if span.backwards else ticks:
                 at = reel.time_of(minute, tick)
-                if span.start <= at <= until and self._market.hours.is_open(at):
+                if span.start <= at <= until and self._market.hours.is_tradable(at, extended=True):
                     yield quote_of(symbol, tick, at)
 
     def _sessions_until(self, moment: datetime) -> list[Session]:

@@ -71,7 +71,7 @@ class Market:
 
     def advance(self, now: datetime) -> list[Quote]:
         """Play the reels up to now and return the new quotes, each symbol's in order of time."""
-        if not self.hours.is_open(now):
+        if not self.hours.is_tradable(now, extended=True):
             return []
         fresh: list[Quote] = []
         for symbol, reel in self.reels.items():

@@ -90,7 +90,7 @@ HELP = {
 }
 BOUNDS = {
     "port": (0, 65_535),
-    "speed": (1, 3_600),
+    "speed": (1, 60),
     "quotes_per_second": (Decimal("0.02"), 50),
     "partial_percent": (0, 100),
     "cash": (0, Decimal(10) ** 10),

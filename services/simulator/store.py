@@ -91,6 +91,7 @@ class Store:
     def __init__(self, path: Path | str) -> None:
         """Open or create the file."""
         self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("pragma locking_mode=exclusive")  # a second simulator on this file stops at once
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
         self._db.executescript(SCHEMA)

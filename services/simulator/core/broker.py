@@ -1,6 +1,6 @@
 """The broker's front desk: takes, cancels and replaces orders, and closes positions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -30,6 +30,7 @@ from services.simulator.core.rules import Archive, Prices, Rules
 from services.simulator.core.sessions import next_close
 
 HUNDRED = Decimal(100)
+GTC_GRACE = timedelta(minutes=15)  # aged out at 16:15
 
 
 class Broker:
@@ -223,15 +224,19 @@ class Broker:
             stop_price=None if request.stop_price is None else plain(request.stop_price),
             status="pending_new" if in_session else "accepted",
             extended_hours=request.extended_hours,
-            expires_at=self._expiry(request.time_in_force, now),
+            expires_at=self._expiry(request, now),
         )
         reserve = reserve_price(request, quote, short=short)
         return Ticket(order=order, rank=self._rank, reserve_price=reserve, closing_qty=closing)
 
-    def _expiry(self, time_in_force: str, now: datetime) -> datetime | None:
-        if time_in_force == "gtc":
-            return later(next_close(later(now, self.rules.gtc_days * 86_400_000)), 15 * 60_000)
-        return None if self.rules.always_open else next_close(now)
+    def _expiry(self, request: OrderRequest, now: datetime) -> datetime | None:
+        """Return the end of the order's time in force; a market that never closes ends no day orders."""
+        if request.time_in_force == "gtc":
+            last_day = now + timedelta(days=self.rules.gtc_days)
+            return next_close(last_day) + GTC_GRACE
+        if self.rules.always_open:
+            return None
+        return next_close(now, extended=request.extended_hours)
 
     def _replacing(self, old: Ticket, request: OrderRequest, quote: Quote, now: datetime) -> Ticket:
         total = request.qty or ZERO

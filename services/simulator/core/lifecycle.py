@@ -66,9 +66,9 @@ class Lifecycle:
             self.plan_expiry(ticket)
 
     def start(self, ticket: Ticket, now: datetime) -> None:
-        """Send a fresh order on its way: now, or at the next opening when it had to queue."""
-        queued = ticket.order.status == "accepted"
-        self.plan(next_open(now) if queued else later(now, self.rules.ack_ms), Step.ACK, ticket)
+        """Send an order on its way: now, or at the next opening when it has to queue for it."""
+        in_session = self.hours.is_tradable(now, extended=ticket.order.extended_hours)
+        self.plan(later(now, self.rules.ack_ms) if in_session else next_open(now), Step.ACK, ticket)
 
     def plan(self, due: datetime, step: Step, ticket: Ticket) -> None:
         """Remember that a step of an order is due."""

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 
-from services.simulator.core.numbers import NANO, ONE_DOLLAR, ZERO
+from services.simulator.core.numbers import NANO, ONE_DOLLAR, ZERO, plain
 from services.simulator.core.orders import MATCHABLE, Execution, Ticket
 from services.simulator.core.quotes import Quote
 
@@ -71,4 +71,4 @@ def executions(ticket: Ticket, quote: Quote, partial_percent: int, seed: int) ->
         return []
     percent = 0 if ticket.order.time_in_force == "fok" else partial_percent
     key = f"{seed}:{ticket.order.client_order_id}:{ticket.executions}"
-    return [Execution(part, price) for part in pieces(qty, percent, key)]
+    return [Execution(part, plain(price)) for part in pieces(qty, percent, key)]

@@ -113,9 +113,17 @@ def next_open(moment: datetime) -> datetime:
     return next(found.open for found in _coming(moment) if found.open > moment)
 
 
-def next_close(moment: datetime) -> datetime:
-    """Return the first regular close strictly after the moment."""
-    return next(found.close for found in _coming(moment) if found.close > moment)
+def next_close(moment: datetime, *, extended: bool = False) -> datetime:
+    """Return the first close strictly after the moment, of regular or of extended hours."""
+    closes = (found.post_close if extended else found.close for found in _coming(moment))
+    return next(close for close in closes if close > moment)
+
+
+def last_close(moment: datetime) -> datetime:
+    """Return the newest end of extended hours at or before the moment."""
+    day = new_york_day(moment)
+    past = sessions(day - timedelta(days=LONGEST_CLOSURE_DAYS), day)
+    return max(found.post_close for found in past if found.post_close <= moment)
 
 
 def settlement_day(day: date) -> date:

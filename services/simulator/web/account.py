@@ -10,7 +10,7 @@ from aiohttp import web
 from services.simulator.core.book import Configurations
 from services.simulator.core.errors import malformed
 from services.simulator.core.forms import parse_body
-from services.simulator.core.numbers import ZERO, cents
+from services.simulator.core.numbers import ZERO, cents, nanos
 from services.simulator.core.sessions import new_york_day
 from services.simulator.desk import Desk
 from services.simulator.store import ActivityFilter
@@ -177,7 +177,7 @@ def _portfolio(samples: dict[int, Decimal], frame: str, start: datetime) -> dict
         "timestamp": list(samples),
         "equity": equity,
         "profit_loss": [value - base for value in equity],
-        "profit_loss_pct": [(value - base) / base if base else None for value in equity],
+        "profit_loss_pct": [nanos((value - base) / base) if base else None for value in equity],
         "base_value": base,
         "base_value_asof": new_york_day(start).isoformat(),
         "timeframe": frame,
