@@ -56,6 +56,10 @@ class NatsServer:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None
+
     def start(self) -> None:
         """Start and wait until the port answers."""
         with (self.folder / "nats.log").open("ab") as log:
