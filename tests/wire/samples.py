@@ -1,0 +1,283 @@
+"""One full and, where fields are optional, one bare sample of every message; the golden files hold their bytes."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from contracts.audit import ChainCheckpoint
+from contracts.base import Message
+from contracts.broker import AccountObserved, BrokerLinkChanged, ObservedPosition, PositionAdopted, Reconciled
+from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
+from contracts.enums import Action, EndCause, KillMode, OrderType, Outcome, Regime, Role, Side, TimeInForce
+from contracts.ids import AgentId, FillId, IntentId, OrderId, Symbol
+from contracts.intents import CancelIntent, IntentMeta, ReplaceIntent, SubmitIntent
+from contracts.limits import LimitSet
+from contracts.market import Bar, Quote, RegimeChanged, SymbolStatus
+from contracts.orders import (
+    OrderAcknowledged,
+    OrderAdopted,
+    OrderCanceled,
+    OrderCancelRejected,
+    OrderCancelRequested,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderReplaced,
+    OrderReported,
+    OrderTerms,
+    OrderUnknown,
+    OrderWorking,
+)
+from contracts.reasons import DenialCode, Reason, RejectionCode
+
+AT = datetime(2026, 11, 23, 14, 30, 0, 125_000, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+AAPL = Symbol("AAPL")
+DEMO = AgentId("demo")
+ORDER = OrderId("lg-5f1c0f3a9d2b4e6f8a7b6c5d4e3f21")
+STAMP = {"epoch": 5, "at": AT, "correlation_id": "7f0c", "causation_seq": 811}
+
+QUOTE = Quote(
+    symbol=AAPL,
+    bid_price=Decimal("189.10"),
+    ask_price=Decimal("189.12"),
+    bid_size=Decimal(300),
+    ask_size=Decimal(200),
+    at=AT,
+    seq=88,
+    source="iex",
+)
+REGIME = RegimeChanged(
+    symbol=AAPL,
+    regime=Regime.UNTRADEABLE,
+    previous=Regime.CHOP,
+    confidence=Decimal("0.9"),
+    reasons=("spread 61.2 bps", "quote 7,000 ms old"),
+    at=AT,
+)
+TERMS = OrderTerms(
+    symbol=AAPL,
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    qty=Decimal(10),
+    limit_price=Decimal("189.12"),
+    time_in_force=TimeInForce.GTC,
+    extended_hours=True,
+)
+LIMITS = LimitSet(max_order_notional_usd=Decimal("4999.5"), symbol_allowlist=(AAPL, Symbol("BRK.B")))
+BODY = b'{"type":"intent.submit.v1","intent_id":"7f0c","symbol":"AAPL","side":"buy","order_type":"limit","qty":10}'
+
+INTENTS: list[Message] = [
+    SubmitIntent(
+        intent_id=IntentId("7f0c"),
+        symbol=AAPL,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        qty=Decimal(10),
+        limit_price=Decimal("189.12"),
+        meta=IntentMeta(strategy="micro_momo_v1", reason="breakout – çà 突破", confidence=Decimal("0.62")),
+    ),
+    SubmitIntent(
+        intent_id=IntentId("7f0d"),
+        symbol=AAPL,
+        side=Side.SELL,
+        order_type=OrderType.STOP_LIMIT,
+        notional_usd=Decimal("1000.50"),
+        stop_price=Decimal("180.00"),
+        time_in_force=TimeInForce.IOC,
+        extended_hours=True,
+    ),
+    CancelIntent(intent_id=IntentId("7f0e"), order_id=ORDER),
+    ReplaceIntent(
+        intent_id=IntentId("7f0f"),
+        order_id=ORDER,
+        qty=Decimal("1.5"),
+        limit_price=Decimal("189.13"),
+        time_in_force=TimeInForce.DAY,
+    ),
+]
+
+MARKET: list[Message] = [
+    QUOTE,
+    Bar(
+        symbol=AAPL,
+        timeframe="1Min",
+        open=Decimal("189.0"),
+        high=Decimal("189.5"),
+        low=Decimal("188.9"),
+        close=Decimal("189.12"),
+        volume=Decimal(12_345),
+        at=AT,
+        source="tape",
+    ),
+    SymbolStatus(
+        symbol=AAPL, code="H", message="Trading Halt", reason_code="T12", reason="News", at=AT, source="iex"
+    ),
+]
+
+REGIMES: list[Message] = [
+    REGIME,
+    RegimeChanged(
+        symbol=Symbol("_market"), regime=Regime.TREND, previous=None, confidence=Decimal(1), reasons=(), at=AT
+    ),
+]
+
+_EVIDENCE = Evidence(received_at=AT, decided_at=AT, trading_day=DAY, quote=QUOTE, regime=REGIME)
+
+DECISIONS: list[Message] = [
+    Decision(
+        **STAMP,
+        agent=DEMO,
+        intent_id=IntentId("7f0c"),
+        action=Action.SUBMIT,
+        outcome=Outcome.APPROVED,
+        order_id=ORDER,
+        terms=TERMS,
+        reservation=Reservation(
+            symbol=AAPL,
+            side=Side.BUY,
+            qty=Decimal(10),
+            price_usd=Decimal("189.12"),
+            notional_usd=Decimal("1891.20"),
+            reduces=False,
+        ),
+        checks=(
+            Check(name="kill_switch", passed=True),
+            Check(name="order_notional", passed=True, value=Decimal("1891.20"), limit=Decimal(5000)),
+        ),
+        headroom=Headroom(
+            position_usd=Decimal("8108.80"),
+            gross_exposure_usd=Decimal("48108.80"),
+            net_exposure_usd=Decimal("23108.80"),
+            daily_loss_usd=Decimal(1000),
+            drawdown_usd=Decimal(500),
+            daily_trades=99,
+            orders_this_minute=1,
+        ),
+        evidence=_EVIDENCE,
+        state_seq=812,
+        limits_version=3,
+        code_version="abc123",
+        valid_until=AT,
+        intent_seq=41,
+        intent=msgspec.Raw(BODY),
+    ),
+    Decision(
+        **STAMP,
+        agent=DEMO,
+        intent_id=IntentId("7f0d"),
+        action=Action.SUBMIT,
+        outcome=Outcome.DENIED,
+        reason=Reason(
+            code=DenialCode.MAX_POSITION_NOTIONAL,
+            message="position notional would be 11347.2 USD, 10000 USD are allowed, 2108.0 USD are left",
+            limit=Decimal(10_000),
+            attempted=Decimal("11347.2"),
+            headroom=Decimal("2108.0"),
+            max_acceptable_qty=Decimal(11),
+            retryable=True,
+            retry_after_ms=1000,
+            needs_human=True,
+        ),
+        checks=(Check(name="quote_age", passed=False, note="there is no quote for AAPL"),),
+        evidence=Evidence(received_at=AT, decided_at=AT, trading_day=DAY),
+        state_seq=812,
+        limits_version=3,
+        code_version="abc123",
+        intent_seq=42,
+        intent=msgspec.Raw(BODY),
+    ),
+    Decision(
+        epoch=5,
+        at=AT,
+        agent=DEMO,
+        intent_id=IntentId("7f10"),
+        action=None,
+        outcome=Outcome.DENIED,
+        reason=Reason(code=DenialCode.MALFORMED, message="the intent cannot be read"),
+        evidence=Evidence(received_at=AT, decided_at=AT, trading_day=DAY),
+        state_seq=812,
+        limits_version=3,
+        code_version="abc123",
+        intent_seq=43,
+        malformed=b"\xff\x00 not json",
+    ),
+]
+
+ORDER_EVENTS: list[Message] = [
+    OrderAcknowledged(**STAMP, order_id=ORDER, broker_order_id="61e69015", broker_status="accepted"),
+    OrderWorking(**STAMP, order_id=ORDER, broker_status="new"),
+    OrderUnknown(**STAMP, order_id=ORDER, detail="no answer within 5,000 ms"),
+    OrderFilled(
+        **STAMP,
+        order_id=ORDER,
+        fill_id=FillId("exec-1"),
+        symbol=AAPL,
+        side=Side.BUY,
+        qty=Decimal("1.5"),
+        price=Decimal("189.11"),
+        cum_qty=Decimal("1.5"),
+        filled_at=AT,
+        recovered=True,
+    ),
+    OrderCancelRequested(**STAMP, order_id=ORDER, requested_by=AgentId("_operator")),
+    OrderCancelRejected(**STAMP, order_id=ORDER, detail="order is not cancelable"),
+    OrderCanceled(**STAMP, order_id=ORDER, cause=EndCause.KILL_SWITCH),
+    OrderExpired(**STAMP, order_id=ORDER, cause=EndCause.DECISION_STALE),
+    OrderRejected(
+        **STAMP,
+        order_id=ORDER,
+        code=RejectionCode.BROKER_DECISION,
+        broker_code="40310000",
+        message="insufficient buying power",
+    ),
+    OrderReplaced(**STAMP, order_id=ORDER, broker_order_id="71e69015", terms=TERMS),
+    OrderReported(
+        **STAMP, order_id=ORDER, broker_event="calculated", broker_status="calculated", detail="as it came"
+    ),
+    OrderAdopted(
+        **STAMP,
+        order_id=ORDER,
+        agent=AgentId("_external"),
+        client_order_id="by hand",
+        broker_order_id="81e69015",
+        broker_status="new",
+        terms=TERMS,
+    ),
+]
+
+ACCOUNT_EVENTS: list[Message] = [
+    AccountObserved(
+        **STAMP,
+        trading_day=DAY,
+        equity_usd=Decimal("100012.34"),
+        last_equity_usd=Decimal(100_000),
+        cash_usd=Decimal("98109.98"),
+        buying_power_usd=Decimal("198109.98"),
+        trading_blocked=False,
+        positions=(
+            ObservedPosition(
+                symbol=AAPL,
+                qty=Decimal(-10),
+                avg_entry_price=Decimal("189.11"),
+                current_price=Decimal("189.12"),
+            ),
+        ),
+    ),
+    BrokerLinkChanged(**STAMP, up=False, detail="socket closed"),
+    Reconciled(**STAMP, orders_compared=3, orders_adopted=1, fills_recovered=2, position_breaks=("AAPL 10 ≠ 12",)),
+    PositionAdopted(**STAMP, symbol=AAPL, qty=Decimal(-2), price=Decimal("189.11"), detail="held before us"),
+]
+
+CONTROL_EVENTS: list[Message] = [
+    LimitsSet(**STAMP, version=3, limits=LIMITS, by="configuration", reason="provisioning"),
+    KillEngaged(**STAMP, mode=KillMode.FLATTEN, by="demo", reason="runaway"),
+    KillReleased(**STAMP, by="operator", reason="looked at it"),
+    EpochTaken(**STAMP, role=Role.RISK, owner="host:123", code_version="abc123"),
+    ChainCheckpoint(**STAMP, upto_seq=1000, digest="00" * 32),
+]
+
+EVENTS = DECISIONS + ORDER_EVENTS + ACCOUNT_EVENTS + CONTROL_EVENTS
+SAMPLES = INTENTS + MARKET + REGIMES + EVENTS
