@@ -1,11 +1,13 @@
 """The files that let a person, a program or a process take part: made once, private, addressed anew at each start."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from contracts.ids import AccountId, AgentId
+from services.cli.credential_files import AcceptedKey, Participant
 from services.runtime.connection import inbox_prefix
 from services.runtime.ids import new_api_key
 from services.runtime.keys import new_seed, write_private
@@ -13,47 +15,6 @@ from services.runtime.keys import new_seed, write_private
 DEMO = AgentId("demo")
 AGENT_SCOPES = ("read", "trade")
 OPERATOR_SCOPES = ("read", "trade", "control")
-
-
-class Participant(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent or an operator needs to take part, over HTTP or over NATS."""
-
-    account: str
-    agent: str
-    http_url: str
-    api_key: str
-    nats_url: str
-    nkey_seed: str
-    inbox_prefix: str
-
-
-class Simulator(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program needs to speak with the simulator as it would with Alpaca, and to steer it."""
-
-    base_url: str
-    data_url: str
-    stream_url: str
-    data_stream_url: str
-    key_id: str
-    secret_key: str
-    control_url: str
-    control_key: str
-
-    @property
-    def port(self) -> int:
-        """Give the port on which it listens."""
-        return int(self.base_url.rpartition(":")[2])
-
-
-class AcceptedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A bearer key as the gateway knows it: by its digest, never by its text."""
-
-    key_id: str
-    sha256: str
-    subject: str
-    account: str
-    agent: str
-    scopes: tuple[str, ...]
 
 
 def participant(path: Path, user: str, agent: AgentId, *, account: AccountId, urls: tuple[str, str]) -> Participant:
@@ -73,7 +34,7 @@ def participant(path: Path, user: str, agent: AgentId, *, account: AccountId, ur
     return current
 
 
-def accept(path: Path, participants: dict[str, tuple[Participant, tuple[str, ...]]]) -> None:
+def accept(path: Path, participants: Mapping[str, tuple[Participant, tuple[str, ...]]]) -> None:
     """Bring the list of accepted keys up to date; keys that others have added stay."""
     known = msgspec.json.decode(path.read_bytes(), type=list[AcceptedKey]) if path.exists() else []
     ours = [_accepted(subject, holder, scopes) for subject, (holder, scopes) in participants.items()]

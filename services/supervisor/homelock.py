@@ -2,12 +2,19 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
 
+from services.cli.instance import lock_path, supervisor_pid
+
+ATTEMPTS = 10
+BETWEEN_ATTEMPTS_S = 0.05
+"""`lockgate status` looks at the lock by taking it for a moment; that must not keep a supervisor from starting."""
+
 
 class HomeTakenError(Exception):
-    """Another supervisor runs on this home; `pid` is its process id, None when it is not known."""
+    """Another supervisor runs on this home."""
 
     def __init__(self, home: Path, pid: int | None) -> None:
         """Say who runs and what to do."""
@@ -16,7 +23,6 @@ class HomeTakenError(Exception):
             f"another supervisor ({who}) already runs on {home}: stop it with `lockgate down --home {home}`, "
             "or choose another --home"
         )
-        self.pid = pid
 
 
 class HomeLock:
@@ -28,18 +34,19 @@ class HomeLock:
 
     @classmethod
     def take(cls, home: Path) -> Self:
-        """Lock the home or raise `HomeTakenError` at once."""
-        path = home / "run" / "supervisor.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise HomeTakenError(home, int(text) if text.isdigit() else None) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        return cls(descriptor)
+        """Lock the home or raise `HomeTakenError`."""
+        descriptor = os.open(lock_path(home), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for _ in range(ATTEMPTS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(BETWEEN_ATTEMPTS_S)
+            else:
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                return cls(descriptor)
+        os.close(descriptor)
+        raise HomeTakenError(home, supervisor_pid(home))
 
     def release(self) -> None:
         """Let the home go; the file stays, since removing it would let two supervisors lock two files."""

@@ -7,13 +7,21 @@ from pathlib import Path
 import msgspec
 
 from contracts.ids import OPERATOR
-from services.runtime.broker_settings import SIMULATOR_FILE, BrokerSource
+from services.cli.credential_files import (
+    Participant,
+    Simulator,
+    agent_path,
+    api_keys_path,
+    operator_path,
+    simulator_path,
+)
+from services.runtime.broker_settings import BrokerSource
 from services.runtime.keys import PRIVATE_DIRECTORY_MODE, public_key, seed_at, write_private
 from services.runtime.nats_config import AgentUser, ServerPlan, server_config
 from services.runtime.nats_rights import ADMIN, OPERATOR_USER, PROCESSES
 from services.runtime.settings import Settings
 from services.supervisor import credentials, ports
-from services.supervisor.credentials import AGENT_SCOPES, DEMO, OPERATOR_SCOPES, Participant, Simulator
+from services.supervisor.credentials import AGENT_SCOPES, DEMO, OPERATOR_SCOPES
 
 FOLDERS = ("nats", "nats/store", "simulator", "audit", "credentials", "credentials/processes", "run", "logs")
 
@@ -52,21 +60,13 @@ def prepare(settings: Settings) -> Household:
     return Household(config, seeds[ADMIN], _simulator(settings.home) if simulated else None)
 
 
-def simulator_path(home: Path) -> Path:
-    """Name the file that tells how to reach the simulator."""
-    return home / "credentials" / SIMULATOR_FILE
-
-
 def _participants(settings: Settings) -> tuple[Participant, Participant]:
-    folder = settings.credentials_dir
+    home, account = settings.home, settings.account
     urls = (http_url(settings), settings.nats_url)
-    account = settings.account
-    demo = credentials.participant(folder / "agent-demo.json", DEMO, DEMO, account=account, urls=urls)
-    operator = credentials.participant(folder / "operator.json", OPERATOR_USER, OPERATOR, account=account, urls=urls)
-    credentials.accept(
-        folder / "api_keys.json",
-        {f"agent:{DEMO}": (demo, AGENT_SCOPES), OPERATOR_USER: (operator, OPERATOR_SCOPES)},
-    )
+    demo = credentials.participant(agent_path(home, DEMO), DEMO, DEMO, account=account, urls=urls)
+    operator = credentials.participant(operator_path(home), OPERATOR_USER, OPERATOR, account=account, urls=urls)
+    scopes = {f"agent:{DEMO}": (demo, AGENT_SCOPES), OPERATOR_USER: (operator, OPERATOR_SCOPES)}
+    credentials.accept(api_keys_path(home), scopes)
     return demo, operator
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import services
+from services.cli.credential_files import Simulator
 from services.runtime.settings import Settings
 from services.supervisor.child import Program
-from services.supervisor.credentials import Simulator
 
 PROCESSES = ("gateway", "risk", "oms", "regime", "audit")
 STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")

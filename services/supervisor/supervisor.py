@@ -18,8 +18,7 @@ from services.supervisor.programs import STOP_ORDER
 
 UP_S_MAX = 60
 LINES_SHOWN = 12
-DOCS_PATH = "/schema"
-OPENAPI_PATH = "/schema/openapi.json"
+OPENAPI_PATH = "/openapi.json"
 
 
 class NotUpError(Exception):
@@ -80,7 +79,7 @@ class Supervisor:
         urls, broker = self._urls(), self._settings.broker
         simulator = f" simulator={urls.simulator}" if urls.simulator else ""
         return (
-            f"lockgate ready: http={urls.http} docs={urls.docs} nats={urls.nats}{simulator} "
+            f"lockgate ready: http={urls.http} openapi={urls.openapi} nats={urls.nats}{simulator} "
             f"account={self._settings.account} mode={broker.mode} broker={broker.source} "
             f"home={self._settings.home} credentials={self._settings.credentials_dir} pid={os.getpid()}"
         )
@@ -158,7 +157,6 @@ class Supervisor:
         http, simulator = http_url(self._settings), self._household.simulator
         return Urls(
             http=http,
-            docs=http + DOCS_PATH,
             openapi=http + OPENAPI_PATH,
             nats=self._settings.nats_url,
             simulator=simulator.base_url if simulator else None,

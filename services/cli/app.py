@@ -1,0 +1,61 @@
+"""The `lockgate` command: a table of its verbs; each one's module is imported only when it is used."""
+
+import sys
+
+from cyclopts import App, Group
+
+from services.cli.outcome import FAILED, OK, CommandError
+from services.runtime.settings import VERSION
+
+_RUNNING, _TRADING = Group("Run", sort_key=1), Group("Trade", sort_key=2)
+_READING, _CARING = Group("Understand", sort_key=3), Group("Look after", sort_key=4)
+_GENERAL = Group("General", sort_key=5)
+
+COMMANDS = (
+    ("up", "services.cli.up:up", _RUNNING, "Start everything: NATS, broker or simulator, and the five processes."),
+    ("down", "services.cli.down:down", _RUNNING, "Stop what `up` started."),
+    ("status", "services.cli.status:status", _RUNNING, "Show every process, its state and how far it is behind."),
+    ("submit", "services.cli.submit:submit", _TRADING, "State an intent and show the decision on it."),
+    ("cancel", "services.cli.submit:cancel", _TRADING, "Ask to cancel an order."),
+    ("kill", "services.cli.controls:kill", _TRADING, "Engage the kill switch."),
+    ("resume", "services.cli.controls:resume", _TRADING, "Release the kill switch."),
+    ("tail", "services.cli.tail:tail", _READING, "Follow the journal."),
+    ("explain", "services.cli.explain:explain", _READING, "Tell the whole story of one intent or order."),
+    ("schema", "services.cli.schema:schema", _READING, "Print the JSON Schema of the messages."),
+    ("doctor", "services.cli.doctor:doctor", _CARING, "Look for what is wrong, and say how to put it right."),
+    ("bench", "services.cli.bench:bench", _CARING, "Measure latency and throughput on this machine."),
+)
+
+
+def make_app(verb: str | None = None) -> App:
+    """Build the command to run one verb; nothing behind any verb is imported yet."""
+    app = App(
+        name="lockgate",
+        version=VERSION,
+        help="Let AI agents trade without being able to sink the account.",
+        help_epilogue="Exit codes: 0 ok, 1 denied or failed, 2 usage, 3 unreachable.",
+        group_commands=_GENERAL,
+        result_action="return_value",
+    )
+    for name, where, group, summary in COMMANDS:
+        # A summary given here would stand in for the whole text of the verb's own help.
+        app.command(where, name=name, group=group, help=None if name == verb else summary)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    try:
+        given = sys.argv[1:] if arguments is None else arguments
+        result = make_app(given[0] if given else None)(given)
+    except CommandError as error:
+        print(f"lockgate: {error}", file=sys.stderr)  # noqa: T201 - a command talks to its terminal
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        sys.stderr.close()
+        return OK
+    except SystemExit as leaving:  # cyclopts has shown a usage error
+        return leaving.code if isinstance(leaving.code, int) else FAILED
+    return result if isinstance(result, int) else OK

@@ -1,0 +1,165 @@
+"""The journal as a person reads it: one event, one line, with the colour of what it means."""
+
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+
+from contracts.audit import ChainCheckpoint
+from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.codec import JournalEvent
+from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.decisions import Decision
+from contracts.enums import Outcome
+from contracts.orders import (
+    AnyOrderEvent,
+    OrderAcknowledged,
+    OrderAdopted,
+    OrderCanceled,
+    OrderCancelRejected,
+    OrderCancelRequested,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderReplaced,
+    OrderReported,
+    OrderTerms,
+    OrderUnknown,
+    OrderWorking,
+)
+
+GOOD, BAD, WARNING, QUIET, NEUTRAL = "green", "red", "yellow", "dim", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in words; `style` is a rich style."""
+
+    seq: int
+    clock: str
+    kind: str
+    text: str
+    style: str
+
+    def __str__(self) -> str:
+        """Write the line without colour."""
+        return f"{self.seq:>8} {self.clock} {self.kind:<9} {self.text}"
+
+
+def line_of(seq: int, event: JournalEvent) -> Line:
+    """Put one journal event into words."""
+    kind, text, style = _words(event)
+    clock = event.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
+    return Line(seq=seq, clock=clock, kind=kind, text=text, style=style)
+
+
+def text_of(event: JournalEvent) -> tuple[str, str]:
+    """Put one event into words without its place; give text and style."""
+    _, text, style = _words(event)
+    return text, style
+
+
+def amount(number: Decimal | None) -> str:
+    """Write a number without trailing zeros, a dash for none."""
+    return "-" if number is None else f"{number.normalize():f}"
+
+
+def terms_text(terms: OrderTerms) -> str:
+    """Write what is asked of the broker."""
+    limit = f" limit {amount(terms.limit_price)}" if terms.limit_price is not None else ""
+    stop = f" stop {amount(terms.stop_price)}" if terms.stop_price is not None else ""
+    kind = f" {terms.order_type}" if not limit else ""
+    return f"{terms.side} {amount(terms.qty)} {terms.symbol}{kind}{limit}{stop} {terms.time_in_force}"
+
+
+def _words(event: JournalEvent) -> tuple[str, str, str]:
+    match event:
+        case Decision():
+            return "decision", *_decision(event)
+        case LimitsSet() | KillEngaged() | KillReleased():
+            return "control", *_control(event)
+        case EpochTaken(role=role, epoch=epoch, owner=owner, code_version=code):
+            return "epoch", f"{role} writes from epoch {epoch} ({owner}, code {code})", QUIET
+        case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
+            return "broker", *_broker(event)
+        case ChainCheckpoint(upto_seq=upto, digest=digest):
+            return "audit", f"chain up to {upto} is {digest[:16]}", QUIET
+        case _:
+            return "order", *_order(event)
+
+
+def _decision(decision: Decision) -> tuple[str, str]:
+    who = f"{decision.agent} {decision.intent_id}"
+    if decision.outcome is Outcome.APPROVED:
+        what = terms_text(decision.terms) if decision.terms else str(decision.action)
+        return f"{who} approved: {what} -> {decision.order_id}", GOOD
+    if decision.reason is None:
+        return f"{who} {decision.outcome}", WARNING
+    measured = ""
+    if decision.reason.limit is not None:
+        measured = f" ({amount(decision.reason.attempted)} against {amount(decision.reason.limit)})"
+    return f"{who} {decision.outcome}: {decision.reason.code}{measured}", BAD
+
+
+def _control(event: LimitsSet | KillEngaged | KillReleased) -> tuple[str, str]:
+    match event:
+        case LimitsSet():
+            return f"limits version {event.version} by {event.by}: {event.reason}", WARNING
+        case KillEngaged():
+            return f"KILL SWITCH {event.mode} by {event.by}: {event.reason}", f"bold {BAD}"
+        case KillReleased():
+            return f"kill switch released by {event.by}: {event.reason}", GOOD
+
+
+def _broker(event: AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted) -> tuple[str, str]:
+    match event:
+        case AccountObserved():
+            blocked = ", TRADING BLOCKED" if event.trading_blocked else ""
+            money = f"equity {amount(event.equity_usd)} cash {amount(event.cash_usd)} USD"
+            return f"{money}, {len(event.positions)} positions{blocked}", BAD if blocked else QUIET
+        case BrokerLinkChanged():
+            return f"link {'up' if event.up else 'DOWN'}: {event.detail}", GOOD if event.up else BAD
+        case Reconciled():
+            breaks = ", ".join(event.position_breaks)
+            text = f"reconciled {event.orders_compared} orders, {event.fills_recovered} fills recovered"
+            return text + (f", BREAKS {breaks}" if breaks else ""), BAD if breaks else QUIET
+        case PositionAdopted():
+            return f"adopted {amount(event.qty)} {event.symbol} at {amount(event.price)}: {event.detail}", WARNING
+
+
+def _order(event: AnyOrderEvent) -> tuple[str, str]:
+    text, style = _order_step(event)
+    return f"{event.order_id} {text}", style
+
+
+def _order_step(event: AnyOrderEvent) -> tuple[str, str]:
+    match event:
+        case OrderFilled():
+            late = " (recovered)" if event.recovered else ""
+            what = f"{event.side} {amount(event.qty)} {event.symbol} at {amount(event.price)}"
+            return f"filled {what}, {amount(event.cum_qty)} in all{late}", f"bold {GOOD}"
+        case OrderRejected():
+            return f"rejected by the broker: {event.code} {event.message}", BAD
+        case OrderUnknown() | OrderCancelRejected():
+            word = "unknown" if isinstance(event, OrderUnknown) else "cancel rejected"
+            return f"{word}: {event.detail}", WARNING
+        case OrderCanceled() | OrderExpired():
+            word = "canceled" if isinstance(event, OrderCanceled) else "expired"
+            return f"{word} ({event.cause})", WARNING
+        case OrderAdopted():
+            return f"adopted: {terms_text(event.terms)} (client id {event.client_order_id})", WARNING
+        case OrderReplaced():
+            return f"replaced: {terms_text(event.terms)}", NEUTRAL
+        case _:
+            return _quiet_step(event), NEUTRAL
+
+
+def _quiet_step(event: OrderAcknowledged | OrderWorking | OrderCancelRequested | OrderReported) -> str:
+    match event:
+        case OrderAcknowledged():
+            return f"acknowledged as {event.broker_order_id} ({event.broker_status})"
+        case OrderWorking():
+            return f"working ({event.broker_status})"
+        case OrderCancelRequested():
+            return f"cancel requested by {event.requested_by}"
+        case OrderReported():
+            return f"reported {event.broker_event} ({event.broker_status}) {event.detail}".rstrip()

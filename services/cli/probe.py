@@ -1,0 +1,157 @@
+"""How every part of a running instance is: asked over NATS and by knocking at its ports."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from nats.errors import Error as NatsError
+
+from contracts import subjects
+from contracts.ids import AccountId
+from services.cli.instance import Instance, ProcessRecord, Urls
+from services.cli.link import linked, operator_at
+from services.cli.outcome import UnreachableError
+from services.runtime import stream_api
+from services.runtime.connection import Connection
+from services.runtime.health import ProcessState
+from services.runtime.ports import JournalUnavailableError
+
+ASK_S_MAX = 1
+KNOCK_S_MAX = 1
+_SEQUENCE_FACTS = ("seq", "last_seq", "journal_seq")
+_DEAD, _SILENT, _NATS, _SIMULATOR = "dead", "silent", "nats", "simulator"
+
+
+class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One process: `seq` is how far it has folded the journal, `lag` how many events it is behind.
+
+    `state` is starting, ready or draining by its own word, `silent` when it runs but does not answer, and `dead`
+    between two starts.
+    """
+
+    name: str
+    pid: int | None
+    state: str
+    uptime_s: int | None
+    restarts: int
+    seq: int | None = None
+    lag: int | None = None
+    facts: dict[str, Any] = {}
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance; `healthy` when every process is ready."""
+
+    healthy: bool
+    account: str
+    mode: str
+    broker: str
+    home: str
+    pid: int
+    journal_seq: int | None
+    urls: Urls
+    processes: tuple[ProcessStatus, ...]
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    pid: str = ""
+    state: str = ""
+
+
+class _Stats(msgspec.Struct, frozen=True):
+    name: str
+    metadata: _Metadata = _Metadata()
+    data: dict[str, Any] = {}
+
+
+_stats_decoder = msgspec.json.Decoder(_Stats)
+
+
+async def look_at(instance: Instance) -> Status:
+    """Ask everything at once; what does not answer in a second is called silent."""
+    names = [p.name for p in instance.processes if p.name not in {_NATS, _SIMULATOR}]
+    try:
+        async with linked(operator_at(Path(instance.home))) as link:
+            answers = await asyncio.gather(*(_ask(link, name) for name in names))
+            journal_seq = await _journal_seq(link, AccountId(instance.account))
+    except UnreachableError:
+        answers, journal_seq = [], None
+    said = {stats.name: stats for stats in answers if stats is not None}
+    knocked = await _knock_all(instance.urls)
+    processes = tuple(_status(record, said.get(record.name), knocked, journal_seq) for record in instance.processes)
+    return Status(
+        healthy=all(process.state == ProcessState.READY for process in processes),
+        account=instance.account,
+        mode=instance.mode,
+        broker=instance.broker,
+        home=instance.home,
+        pid=instance.pid,
+        journal_seq=journal_seq,
+        urls=instance.urls,
+        processes=processes,
+    )
+
+
+def _status(
+    record: ProcessRecord, said: _Stats | None, knocked: dict[str, bool], journal_seq: int | None
+) -> ProcessStatus:
+    seq = _sequence(said.data) if said else None
+    since = datetime.now(UTC) - record.started_at if record.pid and record.started_at else None
+    return ProcessStatus(
+        name=record.name,
+        pid=record.pid,
+        state=_state(record, said, knocked),
+        uptime_s=int(since.total_seconds()) if since else None,
+        restarts=record.restarts,
+        seq=seq,
+        lag=max(journal_seq - seq, 0) if journal_seq is not None and seq is not None else None,
+        facts=said.data if said else {},
+    )
+
+
+def _state(record: ProcessRecord, said: _Stats | None, knocked: dict[str, bool]) -> str:
+    if record.pid is None:
+        return _DEAD
+    if record.name in knocked:
+        return ProcessState.READY if knocked[record.name] else _SILENT
+    if said is None or said.metadata.pid != str(record.pid):
+        return _SILENT
+    return said.metadata.state
+
+
+def _sequence(facts: dict[str, Any]) -> int | None:
+    return next((facts[name] for name in _SEQUENCE_FACTS if isinstance(facts.get(name), int)), None)
+
+
+async def _ask(link: Connection, name: str) -> _Stats | None:
+    try:
+        answer = await link.request(f"$SRV.STATS.{name}", b"", timeout=ASK_S_MAX)
+        return _stats_decoder.decode(answer.data)
+    except (NatsError, OSError, msgspec.DecodeError):
+        return None
+
+
+async def _journal_seq(link: Connection, account: AccountId) -> int | None:
+    try:
+        return (await stream_api.state(link, subjects.journal_stream(account))).last_seq
+    except (JournalUnavailableError, stream_api.RefusedError):
+        return None
+
+
+async def _knock_all(urls: Urls) -> dict[str, bool]:
+    addresses = {_NATS: urls.nats} | ({_SIMULATOR: urls.simulator} if urls.simulator else {})
+    open_ports = await asyncio.gather(*(_knock(url) for url in addresses.values()))
+    return dict(zip(addresses, open_ports, strict=True))
+
+
+async def _knock(url: str) -> bool:
+    host, _, port = url.partition("://")[2].partition(":")
+    try:
+        async with asyncio.timeout(KNOCK_S_MAX):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
