@@ -1,0 +1,261 @@
+"""The shapes of answers, which are also the schemas of the OpenAPI document.
+
+Money and quantities are decimal strings; only the names that older clients read as numbers (in camelCase, under
+`headroom`) are JSON numbers, written digit by digit from exact decimals.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from contracts.decisions import Check, Headroom
+from contracts.enums import Action, KillMode, OrderStatus, OrderType, Side, TimeInForce, TradingState
+from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol
+from contracts.limits import LimitSet
+from contracts.orders import OrderTerms
+from contracts.reasons import Reason
+
+Number = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(description="USD as a JSON number, exact in its text.", extra_json_schema={"type": "number"}),
+]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Anything the gateway answers with."""
+
+
+class RiskHeadroom(Headroom, frozen=True, kw_only=True):
+    """What is left under each limit: decimal strings, and beside them the names and numbers that older clients read.
+
+    `orders_this_minute` and `ordersThisMinute` count the orders of the last minute; all else is what is left.
+    """
+
+    remaining_daily_trades: int | None = msgspec.field(name="remainingDailyTrades", default=None)
+    remaining_daily_loss: Number | None = msgspec.field(name="remainingDailyLoss", default=None)
+    remaining_drawdown: Number | None = msgspec.field(name="remainingDrawdown", default=None)
+    remaining_gross_exposure: Number | None = msgspec.field(name="remainingGrossExposure", default=None)
+    remaining_net_exposure: Number | None = msgspec.field(name="remainingNetExposure", default=None)
+    seed_orders_this_minute: int | None = msgspec.field(name="ordersThisMinute", default=None)
+    order_rate_remaining: int | None = msgspec.field(name="orderRateRemaining", default=None)
+
+
+class RiskAnswer(Answer, frozen=True, kw_only=True):
+    """How the controls answered; `failed_check` names the one whose reason won."""
+
+    checks_passed: bool
+    failed_check: str | None = None
+    headroom: RiskHeadroom
+
+
+class IntentAnswer(Answer, frozen=True, kw_only=True):
+    """The decision on an intent: accepted means approved by risk, rejected means denied, held awaits a person."""
+
+    status: Literal["accepted", "rejected", "held"]
+    intent_id: IntentId
+    order_id: OrderId | None
+    risk: RiskAnswer
+    reason: Reason | None = None
+    decision_seq: int
+    message: str | None = None
+
+
+class PendingAnswer(Answer, frozen=True, kw_only=True):
+    """The intent is on record and its decision was not seen yet; look for it at `location`."""
+
+    status: Literal["pending"] = "pending"
+    intent_id: IntentId
+    location: str
+    message: str | None = None
+
+
+class OrderAnswer(Answer, frozen=True, kw_only=True):
+    """One order as the journal tells it; quantities in shares, prices in USD per share."""
+
+    order_id: OrderId
+    agent: AgentId
+    intent_id: IntentId | None
+    symbol: Symbol
+    side: Side
+    order_type: OrderType = msgspec.field(name="type")
+    qty: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    time_in_force: TimeInForce
+    extended_hours: bool
+    status: OrderStatus
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    working_qty: Decimal
+    reduces: bool
+    detail: str
+    broker_order_id: str | None
+    valid_until: datetime | None
+    decision_seq: int
+    last_seq: int
+
+
+class IntentStory(IntentAnswer, frozen=True, kw_only=True):
+    """A decision in full, and the order that came of it; `order` is null once its trading day is over."""
+
+    agent: AgentId
+    action: Action | None
+    decided_at: datetime
+    state_seq: int
+    limits_version: int
+    valid_until: datetime | None
+    terms: OrderTerms | None
+    checks: tuple[Check, ...]
+    order: OrderAnswer | None
+
+
+class CancelAnswer(Answer, frozen=True, kw_only=True):
+    """The decision on a cancel: accepted means that the broker is asked, not that the order is gone."""
+
+    status: Literal["accepted", "rejected", "held"]
+    intent_id: IntentId
+    order_id: OrderId
+    reason: Reason | None = None
+    decision_seq: int
+    order: OrderAnswer | None
+    message: str | None = None
+
+
+class OrdersAnswer(Answer, frozen=True, kw_only=True):
+    """Orders, newest first: every open one, and closed ones of the current trading day."""
+
+    orders: tuple[OrderAnswer, ...]
+    state_seq: int
+    as_of: datetime | None
+
+
+class PositionAnswer(Answer, frozen=True, kw_only=True):
+    """One position; `qty` is negative for a short, values in USD at `mark_price`."""
+
+    symbol: Symbol
+    qty: Decimal
+    avg_price: Decimal
+    mark_price: Decimal
+    market_value_usd: Decimal
+    unrealized_usd: Decimal
+    realized_usd: Decimal
+
+
+class Balances(Answer, frozen=True, kw_only=True):
+    """The broker's own figures in USD, null before it has reported; `last_equity` stood at the previous close."""
+
+    cash: Decimal | None = None
+    equity: Decimal | None = None
+    last_equity: Decimal | None = None
+    buying_power: Decimal | None = None
+    as_of: datetime | None = None
+
+
+class KillState(Answer, frozen=True, kw_only=True):
+    """How the kill switch came to be on."""
+
+    mode: KillMode
+    by: str
+    reason: str
+    since: datetime
+    seq: int
+
+
+class StateAnswer(Answer, frozen=True, kw_only=True):
+    """The account as of journal sequence `state_seq`, which was stored at `as_of`."""
+
+    mode: str
+    account: AccountId
+    trading_state: TradingState
+    trading_state_reasons: tuple[str, ...]
+    kill_switch: bool
+    kill: KillState | None
+    balances: Balances
+    positions: tuple[PositionAnswer, ...]
+    open_orders: tuple[OrderAnswer, ...]
+    risk_headroom: RiskHeadroom
+    broker_up: bool
+    state_seq: int
+    as_of: datetime | None
+
+
+class SymbolExposureAnswer(Answer, frozen=True, kw_only=True):
+    """One symbol's worst case in USD: what its position could become if all of one side filled."""
+
+    position_qty: Decimal
+    mark_price: Decimal
+    working_buy_qty: Decimal
+    working_sell_qty: Decimal
+    long_usd: Decimal
+    short_usd: Decimal
+    exposure_usd: Decimal
+    headroom_usd: Decimal | None
+
+
+class ExposureAnswer(Answer, frozen=True, kw_only=True):
+    """The account's worst case in USD."""
+
+    gross_usd: Decimal
+    net_usd: Decimal
+    symbols: Mapping[Symbol, SymbolExposureAnswer]
+
+
+class DayAnswer(Answer, frozen=True, kw_only=True):
+    """What is counted per exchange day (New York)."""
+
+    trading_day: date | None
+    trades: int
+    peak_equity_usd: Decimal | None
+    loss_usd: Decimal | None
+    drawdown_usd: Decimal | None
+
+
+class RiskStateAnswer(Answer, frozen=True, kw_only=True):
+    """Everything that risk measures new orders against, as of journal sequence `state_seq`."""
+
+    account: AccountId
+    trading_state: TradingState
+    trading_state_reasons: tuple[str, ...]
+    kill_switch: bool
+    kill: KillState | None
+    limits: LimitSet | None
+    limits_version: int
+    exposure: ExposureAnswer
+    headroom: RiskHeadroom
+    day: DayAnswer
+    orders_this_minute: int
+    unknown_orders: Mapping[Symbol, int]
+    broker_up: bool
+    account_as_of: datetime | None
+    state_seq: int
+    as_of: datetime | None
+
+
+class KillAnswer(Answer, frozen=True, kw_only=True):
+    """The kill switch as it now stands; `mode` is null when it is off, `seq` the journal sequence that says so."""
+
+    status: Literal["ok"] = "ok"
+    kill_switch: bool
+    mode: KillMode | None
+    seq: int
+    message: str | None = None
+
+
+class ProcessAnswer(Answer, frozen=True, kw_only=True):
+    """How far one process has come: starting, ready, draining, or unreachable when it does not answer."""
+
+    state: str
+
+
+class HealthAnswer(Answer, frozen=True, kw_only=True):
+    """Whether the whole system can trade: ok only when every process is ready."""
+
+    status: Literal["ok", "degraded"]
+    mode: str
+    broker: str
+    account: AccountId
+    processes: Mapping[str, ProcessAnswer]
+    not_ready: tuple[str, ...] = ()

@@ -1,0 +1,94 @@
+"""The application: routes, the guard in front of them, and one form for everything that goes wrong."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Litestar, MediaType, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from contracts.intents import INTENT_BYTES_MAX
+from contracts.reasons import RefusalCode
+from services.gateway.access import guard
+from services.gateway.gateway import Gateway
+from services.gateway.openapi import document_route
+from services.gateway.refusals import Refusal, RefusalAnswer, unavailable
+from services.gateway.routes import account, controls, health, intents, orders
+from services.runtime.ports import JournalUnavailableError
+from services.runtime.stream_api import RefusedError
+from services.runtime.telemetry import get_logger
+
+BODY_BYTES_MAX = INTENT_BYTES_MAX
+HANDLERS: Sequence[HTTPRouteHandler] = (
+    health.show_health,
+    intents.submit,
+    intents.look,
+    account.show_state,
+    account.show_risk_state,
+    orders.list_orders,
+    orders.show_order,
+    orders.cancel,
+    controls.set_kill_switch,
+)
+_CODES: Mapping[int, RefusalCode] = {
+    HTTPStatus.NOT_FOUND: RefusalCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: RefusalCode.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RefusalCode.TOO_LARGE,
+}
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+_log = get_logger("gateway.app")
+
+
+def make_app(gateway: Gateway) -> Litestar:
+    """Build the application of one gateway."""
+    return Litestar(
+        route_handlers=[*HANDLERS, document_route(HANDLERS, gateway.version)],
+        dependencies={"gateway": Provide(lambda: gateway, sync_to_thread=False)},
+        guards=[guard],
+        state=State({"gateway": gateway}),
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _refused_by_framework,
+            JournalUnavailableError: _journal_unavailable,
+            RefusedError: _journal_unavailable,
+            Exception: _broken,
+        },
+        response_headers=_HEADERS,
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _refused(_: Request[Any, Any, Any], refusal: Refusal) -> Response[RefusalAnswer]:
+    return _answer(refusal.answer(), refusal.status, refusal.headers)
+
+
+def _refused_by_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[RefusalAnswer]:
+    """Bring the framework's own errors (no such route, parameter out of range, body too long) into our form."""
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _broken(request, error)
+    code = _CODES.get(error.status_code, RefusalCode.INVALID_BODY)
+    details = {"errors": error.extra} if error.extra else None
+    refusal = Refusal(code, error.detail, details=details)
+    return _answer(refusal.answer(), HTTPStatus(error.status_code), error.headers or {})
+
+
+def _journal_unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[RefusalAnswer]:
+    _log.warning("journal unavailable", path=request.url.path, error=str(error))
+    return _refused(request, unavailable(f"the journal does not answer: {error}"))
+
+
+def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[RefusalAnswer]:
+    """Answer for a fault of ours: say so, keep the traceback in the log, and give nothing of it away."""
+    _log.error("request failed", path=request.url.path, exc_info=error)
+    refusal = Refusal(RefusalCode.UNAVAILABLE, "something is broken in the gateway; its log has the traceback")
+    return _answer(refusal.answer(), HTTPStatus.INTERNAL_SERVER_ERROR, {})
+
+
+def _answer(answer: RefusalAnswer, status: HTTPStatus, headers: Mapping[str, str]) -> Response[RefusalAnswer]:
+    return Response(answer, status_code=status, headers=dict(headers), media_type=MediaType.JSON)

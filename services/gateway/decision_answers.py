@@ -1,0 +1,120 @@
+"""Decisions as answers: pure translation from the project's language to the HTTP one."""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from contracts.decisions import Decision, Headroom
+from contracts.enums import Outcome
+from contracts.ids import OrderId
+from projections.orders import OrderState
+from services.gateway.account_view import Decided
+from services.gateway.answers import (
+    CancelAnswer,
+    IntentAnswer,
+    IntentStory,
+    RiskAnswer,
+    RiskHeadroom,
+)
+from services.gateway.order_answers import order_answer
+
+type Status = Literal["accepted", "rejected", "held"]
+
+STATUS: dict[Outcome, Status] = {
+    Outcome.APPROVED: "accepted",
+    Outcome.DENIED: "rejected",
+    Outcome.HELD: "held",
+}
+DUPLICATE = "duplicate: this intent was stated before, and this is its original answer"
+
+
+def intent_answer(decided: Decided, *, repeated: bool) -> IntentAnswer:
+    """Answer a submit."""
+    seq, decision = decided
+    return IntentAnswer(
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_id=decision.order_id,
+        risk=_risk(decision),
+        reason=decision.reason,
+        decision_seq=seq,
+        message=DUPLICATE if repeated else None,
+    )
+
+
+def intent_story(decided: Decided, order: OrderState | None) -> IntentStory:
+    """Tell everything that is known of an intent."""
+    seq, decision = decided
+    return IntentStory(
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_id=decision.order_id,
+        risk=_risk(decision),
+        reason=decision.reason,
+        decision_seq=seq,
+        agent=decision.agent,
+        action=decision.action,
+        decided_at=decision.evidence.decided_at,
+        state_seq=decision.state_seq,
+        limits_version=decision.limits_version,
+        valid_until=decision.valid_until,
+        terms=decision.terms,
+        checks=decision.checks,
+        order=None if order is None else order_answer(order),
+    )
+
+
+def cancel_answer(decided: Decided, order_id: OrderId, order: OrderState | None, *, repeated: bool) -> CancelAnswer:
+    """Answer a cancel."""
+    seq, decision = decided
+    return CancelAnswer(
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_id=order_id,
+        reason=decision.reason,
+        decision_seq=seq,
+        order=None if order is None else order_answer(order),
+        message=DUPLICATE if repeated else None,
+    )
+
+
+def risk_headroom(left: Headroom, order_rate_limit: int | None) -> RiskHeadroom:
+    """Write headroom under both sets of names; how many orders the minute still allows needs its limit."""
+    used = left.orders_this_minute
+    rate_left = None if order_rate_limit is None or used is None else max(order_rate_limit - used, 0)
+    return RiskHeadroom(
+        **{name: getattr(left, name) for name in Headroom.__struct_fields__},
+        remaining_daily_trades=left.daily_trades,
+        remaining_daily_loss=_number(left.daily_loss_usd),
+        remaining_drawdown=_number(left.drawdown_usd),
+        remaining_gross_exposure=_number(left.gross_exposure_usd),
+        remaining_net_exposure=_number(left.net_exposure_usd),
+        seed_orders_this_minute=used,
+        order_rate_remaining=rate_left,
+    )
+
+
+def _risk(decision: Decision) -> RiskAnswer:
+    passed = decision.reason is None
+    return RiskAnswer(
+        checks_passed=passed,
+        failed_check=None if passed else _failed_check(decision),
+        headroom=risk_headroom(decision.headroom, _order_rate_limit(decision)),
+    )
+
+
+def _failed_check(decision: Decision) -> str | None:
+    """Name the first control that failed; a malformed intent fails before any control, by its code alone."""
+    failed = next((check.name for check in decision.checks if not check.passed), None)
+    return failed or (decision.reason.code.lower() if decision.reason is not None else None)
+
+
+def _order_rate_limit(decision: Decision) -> int | None:
+    """Find the rate that held when the decision was made, so that a repeat answers the same."""
+    limit = next((check.limit for check in decision.checks if check.name == "order_rate"), None)
+    return None if limit is None else int(limit)
+
+
+def _number(amount: Decimal | None) -> msgspec.Raw | None:
+    return None if amount is None else msgspec.Raw(f"{amount:f}".encode())

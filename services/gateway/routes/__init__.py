@@ -1,0 +1,1 @@
+"""The routes: HTTP in, the clerk or the view in the middle, an answer out."""

@@ -1,0 +1,70 @@
+"""The gateway process: follow the journal, serve HTTP, until told to stop."""
+
+import asyncio
+
+from litestar.types import ASGIApp
+
+from services.gateway.account_view import AccountView
+from services.gateway.api_keys import KeyRing
+from services.gateway.app import make_app
+from services.gateway.clerk import Clerk
+from services.gateway.doorkeeper import Doorkeeper
+from services.gateway.gateway import Gateway
+from services.gateway.intent_desk import JetStreamIntentDesk
+from services.gateway.process_watch import NatsProcessWatch
+from services.gateway.server import listen, make_server
+from services.runtime.health import ProcessState
+from services.runtime.process import Runtime
+
+KEYS_FILE = "api_keys.json"
+DECISION_WAIT_S = 2.0
+"""How long a caller waits for a decision before it is told where to look later."""
+REPORT_EVERY_S = 1.0
+
+
+async def serve(runtime: Runtime) -> None:
+    """Catch up with the journal, then answer requests until told to stop."""
+    view = AccountView(runtime.journal)
+    last_seq = await runtime.journal.last_seq()
+    runtime.spawn("follow the journal", view.follow())
+    await view.reach(last_seq)
+    listener = listen(runtime.settings.http_port)
+    port: int = listener.getsockname()[1]
+    server = make_server(application(runtime, view, port))
+    runtime.report(seq=view.seq, http_port=port)
+    runtime.spawn("report", _report(runtime, view))
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    stopping = asyncio.ensure_future(runtime.stopping.wait())
+    runtime.mark_ready()
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.should_exit = True
+    await serving
+
+
+def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
+    """Put the parts together for one port."""
+    settings, connection = runtime.settings, runtime.connection
+    desk = JetStreamIntentDesk(connection, runtime.inbox)
+    gateway = Gateway(
+        account=runtime.account,
+        mode=settings.broker.mode,
+        broker=settings.broker.source,
+        version=settings.code_version,
+        journal=runtime.journal,
+        view=view,
+        clerk=Clerk(runtime.account, view, desk, decision_wait_s=DECISION_WAIT_S),
+        keys=KeyRing(settings.credentials_dir / KEYS_FILE),
+        processes=NatsProcessWatch(connection, runtime.account, runtime.clock),
+        clock=runtime.clock,
+        is_linked=lambda: connection.is_connected,
+        own_state=lambda: ProcessState.DRAINING if runtime.stopping.is_set() else ProcessState.READY,
+    )
+    return Doorkeeper(make_app(gateway), port)
+
+
+async def _report(runtime: Runtime, view: AccountView) -> None:
+    """Show in health how far we have read."""
+    while True:
+        runtime.report(seq=view.seq, waiting=view.expected)
+        await asyncio.sleep(REPORT_EVERY_S)

@@ -1,0 +1,190 @@
+"""The account as answers: pure translation of the folded state."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from contracts.enums import TradingState
+from contracts.ids import AccountId
+from contracts.limits import LimitSet
+from contracts.values import ZERO
+from projections.account import AccountState
+from projections.exposure import SymbolExposure, worst
+from projections.pace import orders_in_window
+from projections.positions import Position
+from services.gateway.answers import (
+    Balances,
+    DayAnswer,
+    ExposureAnswer,
+    KillState,
+    PositionAnswer,
+    RiskHeadroom,
+    RiskStateAnswer,
+    StateAnswer,
+    SymbolExposureAnswer,
+)
+from services.gateway.decision_answers import risk_headroom
+from services.gateway.headroom import headroom, losses, trades_today
+from services.gateway.order_answers import OrdersShown, orders_shown
+
+OPEN_ORDERS_MAX = 500
+
+
+class Moment(NamedTuple):
+    """One account's state, how far it is folded, how fresh it is, and the time at which somebody asks."""
+
+    account: AccountId
+    state: AccountState
+    seq: int
+    as_of: datetime | None
+    now: datetime
+    today: date
+
+
+def state_answer(at: Moment, mode: str) -> StateAnswer:
+    """Show the account: money, positions, open orders and what may still be done."""
+    state = at.state
+    trading_state, reasons = trading_state_of(state)
+    return StateAnswer(
+        mode=mode,
+        account=at.account,
+        trading_state=trading_state,
+        trading_state_reasons=reasons,
+        kill_switch=state.kill is not None,
+        kill=_kill(state),
+        balances=_balances(state),
+        positions=tuple(_position(state, held) for held in state.positions.values() if held.qty),
+        open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX),
+        risk_headroom=_headroom(at),
+        broker_up=state.broker_up,
+        state_seq=at.seq,
+        as_of=at.as_of,
+    )
+
+
+def risk_state_answer(at: Moment) -> RiskStateAnswer:
+    """Show what risk measures new orders against."""
+    state = at.state
+    trading_state, reasons = trading_state_of(state)
+    return RiskStateAnswer(
+        account=at.account,
+        trading_state=trading_state,
+        trading_state_reasons=reasons,
+        kill_switch=state.kill is not None,
+        kill=_kill(state),
+        limits=state.limits,
+        limits_version=state.limits_version,
+        exposure=_exposure(state),
+        headroom=_headroom(at),
+        day=_day(at),
+        orders_this_minute=orders_in_window(state.pace, at.now),
+        unknown_orders={symbol: count for symbol, count in state.unknown_orders.items() if count},
+        broker_up=state.broker_up,
+        account_as_of=None if state.observed is None else state.observed.at,
+        state_seq=at.seq,
+        as_of=at.as_of,
+    )
+
+
+def trading_state_of(state: AccountState) -> tuple[TradingState, tuple[str, ...]]:
+    """Say what the account may do, and why not more; orders that only reduce a position always may."""
+    halts = tuple(reason for reason, holds in _halts(state).items() if holds)
+    if halts:
+        return TradingState.HALTED, halts
+    breaches = _breaches(state, state.limits) if state.limits is not None else ()
+    return (TradingState.REDUCE_ONLY, breaches) if breaches else (TradingState.ACTIVE, ())
+
+
+def _halts(state: AccountState) -> dict[str, bool]:
+    return {
+        "kill_switch": state.kill is not None,
+        "no_limits": state.limits is None,
+        "blocked_by_broker": state.observed is not None and state.observed.trading_blocked,
+    }
+
+
+def _breaches(state: AccountState, limits: LimitSet) -> tuple[str, ...]:
+    loss_usd, drawdown_usd = losses(state)
+    breached = {
+        "daily_loss": loss_usd is not None and loss_usd >= limits.max_daily_loss_usd,
+        "drawdown": drawdown_usd is not None and drawdown_usd >= limits.max_drawdown_usd,
+        "account_unknown": state.observed is None,
+    }
+    return tuple(name for name, holds in breached.items() if holds)
+
+
+def _headroom(at: Moment) -> RiskHeadroom:
+    limits = at.state.limits
+    left = headroom(at.state, at.now, at.today)
+    return risk_headroom(left, None if limits is None else limits.order_rate_per_min)
+
+
+def _kill(state: AccountState) -> KillState | None:
+    kill = state.kill
+    if kill is None:
+        return None
+    return KillState(mode=kill.mode, by=kill.by, reason=kill.reason, since=kill.at, seq=state.kill_seq)
+
+
+def _balances(state: AccountState) -> Balances:
+    seen = state.observed
+    if seen is None:
+        return Balances()
+    return Balances(
+        cash=seen.cash_usd,
+        equity=seen.equity_usd,
+        last_equity=seen.last_equity_usd,
+        buying_power=seen.buying_power_usd,
+        as_of=seen.at,
+    )
+
+
+def _position(state: AccountState, held: Position) -> PositionAnswer:
+    mark = state.exposure.of(held.symbol).mark_price
+    return PositionAnswer(
+        symbol=held.symbol,
+        qty=held.qty,
+        avg_price=held.avg_price,
+        mark_price=mark,
+        market_value_usd=held.qty * mark,
+        unrealized_usd=held.qty * (mark - held.avg_price),
+        realized_usd=held.realized_usd,
+    )
+
+
+def _exposure(state: AccountState) -> ExposureAnswer:
+    shown = {symbol: one for symbol, one in state.exposure.symbols.items() if _is_exposed(one)}
+    return ExposureAnswer(
+        gross_usd=state.exposure.totals.gross_usd,
+        net_usd=state.exposure.totals.net_usd,
+        symbols={symbol: _symbol(one, state.limits) for symbol, one in sorted(shown.items())},
+    )
+
+
+def _is_exposed(one: SymbolExposure) -> bool:
+    return bool(one.position_qty or one.buy_qty or one.sell_qty)
+
+
+def _symbol(one: SymbolExposure, limits: LimitSet | None) -> SymbolExposureAnswer:
+    case = worst(one)
+    left = None if limits is None else max(limits.max_position_notional_usd - case.exposure_usd, ZERO)
+    return SymbolExposureAnswer(
+        position_qty=one.position_qty,
+        mark_price=one.mark_price,
+        working_buy_qty=one.buy_qty,
+        working_sell_qty=one.sell_qty,
+        long_usd=case.long_usd,
+        short_usd=case.short_usd,
+        exposure_usd=case.exposure_usd,
+        headroom_usd=left,
+    )
+
+
+def _day(at: Moment) -> DayAnswer:
+    loss_usd, drawdown_usd = losses(at.state)
+    return DayAnswer(
+        trading_day=at.state.day.trading_day,
+        trades=trades_today(at.state, at.today),
+        peak_equity_usd=at.state.day.peak_equity_usd,
+        loss_usd=loss_usd,
+        drawdown_usd=drawdown_usd,
+    )
