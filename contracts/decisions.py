@@ -12,7 +12,6 @@ from contracts.market import Quote, RegimeChanged
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 
-
 NO_INTENT = msgspec.Raw(b"null")
 """Stands where an intent's bytes were not JSON."""
 

@@ -23,3 +23,10 @@ def is_exact(number: Decimal) -> bool:
 def has_price_step(price: Decimal) -> bool:
     """Say whether an exact price lies on its tick: 2 decimals from one dollar up, 4 below (SEC Rule 612)."""
     return price == price.quantize(CENT if price >= 1 else _SUB_DOLLAR_TICK)
+
+
+def plain(number: Decimal) -> Decimal:
+    """Write a number the one canonical way, without exponent and trailing zeros, so equal values are equal bytes."""
+    short = number.normalize()
+    exponent = short.as_tuple().exponent
+    return short.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short

@@ -10,9 +10,8 @@ import nats
 from nats.aio.msg import Msg
 
 
-async def main() -> None:
-    home = Path(os.environ.get("LOCKGATE_HOME", "~/.lockgate")).expanduser()
-    me = json.loads((home / "credentials" / "agent-demo.json").read_text())
+async def trade(me: dict[str, str]) -> None:
+    """State one intent and follow it to its end."""
     account, agent, intent_id = me["account"], me["agent"], str(uuid.uuid4())
     link = await nats.connect(me["nats_url"], nkeys_seed_str=me["nkey_seed"], inbox_prefix=me["inbox_prefix"])
     answers: asyncio.Queue[bytes] = asyncio.Queue()
@@ -32,4 +31,5 @@ async def main() -> None:
             return await link.close()
 
 
-asyncio.run(main())
+home = Path(os.environ.get("LOCKGATE_HOME", "~/.lockgate")).expanduser()
+asyncio.run(trade(json.loads((home / "credentials" / "agent-demo.json").read_text())))

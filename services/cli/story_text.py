@@ -32,7 +32,7 @@ def _asked(decision: Decision) -> Iterator[Styled]:
     yield "asked", HEADING
     if decision.malformed is not None:
         yield f"  bytes that are not JSON: {decision.malformed[:200]!r}", BAD
-    elif decision.intent is not None:
+    else:
         yield f"  {bytes(decision.intent).decode('utf-8', 'replace')}", NEUTRAL
 
 
@@ -81,7 +81,8 @@ def _evidence(decision: Decision) -> Iterator[Styled]:
 
 def _quote(quote: Quote, decided_at: datetime) -> str:
     age_ms = (decided_at - quote.at).total_seconds() * 1000
-    return f"quote {quote.symbol} {amount(quote.bid_price)} / {amount(quote.ask_price)} of {quote.source}, {age_ms:.0f} ms old"
+    prices = f"{amount(quote.bid_price)} / {amount(quote.ask_price)}"
+    return f"quote {quote.symbol} {prices} of {quote.source}, {age_ms:.0f} ms old"
 
 
 def _happened(told: Story) -> Iterator[Styled]:

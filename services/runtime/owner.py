@@ -4,8 +4,11 @@ import os
 import socket
 from pathlib import Path
 
-_STAT_START_TIME = 19
-"""Field 22 of /proc/<pid>/stat, counted from the field after the command's closing parenthesis."""
+_STATE = 0
+_START_TIME = 19
+"""Fields 3 and 22 of /proc/<pid>/stat, counted from the field after the command's closing parenthesis."""
+_ENDED = frozenset({"Z", "X", "x"})
+"""A zombie has ended and only waits for its parent to notice."""
 
 
 def this_owner() -> str:
@@ -21,12 +24,12 @@ def is_dead(owner: str) -> bool:
     """Say whether the owner ran on this host and is certainly gone; False whenever that cannot be known."""
     host, _, rest = owner.partition("/")
     pid_text, _, started = rest.partition("/")
-    if host != _host() or not pid_text.isdigit():
+    if host != _host() or not (pid_text.isascii() and pid_text.isdigit()):
         return False
     pid = int(pid_text)
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
         return False
@@ -42,8 +45,10 @@ def _host() -> str:
 
 
 def _start_time(pid: int) -> str:
+    """Read when a process started, in ticks since boot; `0` where the system does not tell, `ended` for a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return "0"
-    return stat.rpartition(")")[2].split()[_STAT_START_TIME]
+    fields = stat.rpartition(")")[2].split()
+    return "ended" if fields[_STATE] in _ENDED else fields[_START_TIME]

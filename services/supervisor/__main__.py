@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 
+from services.cli.nats_binary import NoServerBinaryError
 from services.runtime.setting_values import SettingsError
 from services.runtime.settings import Settings
 from services.supervisor import household, ports
@@ -13,7 +14,7 @@ from services.supervisor.leftovers import end_leftovers
 from services.supervisor.logfile import LogFile
 from services.supervisor.options import Options, effective_environment, parse, settings_for
 from services.supervisor.ports import PortTakenError
-from services.supervisor.programs import NoServerBinaryError, environment
+from services.supervisor.programs import environment
 from services.supervisor.reporter import Reporter
 from services.supervisor.supervisor import NotUpError, Supervisor
 

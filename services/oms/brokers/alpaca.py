@@ -77,6 +77,11 @@ class AlpacaBroker:
         answer = await self._get("/v2/orders:by_client_order_id", {"client_order_id": order_id}, also=_NOT_FOUND)
         return None if answer.status == _NOT_FOUND else _understood(wire.read_order, answer)
 
+    async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
+        """GET the order by Alpaca's id."""
+        answer = await self._get(f"/v2/orders/{broker_order_id}", also=_NOT_FOUND)
+        return None if answer.status == _NOT_FOUND else _understood(wire.read_order, answer)
+
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
         """GET every open order, page by page."""
         return await self._orders({"status": "open"})

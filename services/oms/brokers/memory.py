@@ -96,6 +96,11 @@ class MemoryBroker:
         self._answer()
         return self.book.orders.get(order_id)
 
+    async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
+        """Look an order up by the id given here."""
+        self._answer()
+        return next((o for o in self.book.orders.values() if o.broker_order_id == broker_order_id), None)
+
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
         """List the orders that can still change."""
         self._answer()

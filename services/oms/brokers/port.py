@@ -179,6 +179,10 @@ class Broker(Protocol):
         """Look one order up by our id; None means that the broker answered and does not have it."""
         ...
 
+    async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
+        """Look one order up by the broker's id; None means that the broker answered and does not have it."""
+        ...
+
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
         """List every order that can still change, however many pages that takes."""
         ...

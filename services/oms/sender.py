@@ -1,0 +1,211 @@
+"""What goes to the broker: submits and cancels, each once on purpose, and the look-ups that follow any doubt.
+
+The approval in the journal is the write-ahead record: submit, then record. Whether an order may go is asked right
+before its bytes do. An order in doubt stays UNKNOWN until the broker says what became of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.enums import EndCause, OrderStatus
+from contracts.ids import AgentId, OrderId
+from projections.orders import OrderState
+from services.oms.brokers.port import (
+    Broker,
+    BrokerOrder,
+    BrokerUnreachableError,
+    CancelAccepted,
+    CancelRefused,
+    NotSent,
+    RateLimited,
+    Rejected,
+)
+from services.oms.decider import Blocked, CancelAsked, CancelFailed, NeverArrived, Reported, SubmitAnswered
+from services.oms.desk import OrderDesk
+from services.oms.kill import KillSwitch
+from services.oms.state import is_unsent
+from services.runtime.ports import Clock
+
+SUBMITS_IN_FLIGHT_MAX = 32
+CANCELS_IN_FLIGHT_MAX = 8
+CANCEL_ATTEMPTS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SenderWaits:
+    """Milliseconds between tries; each doubles from its first to its last.
+
+    After `misses_to_resend` answers that the broker has no such order it may be sent again under its id, after
+    `misses_to_give_up` it counts as never arrived: with the default waits 12 s after the doubtful send, longer
+    than any request lives.
+    """
+
+    retry_first_ms: int = 100
+    retry_last_ms: int = 2_000
+    lookup_first_ms: int = 200
+    lookup_last_ms: int = 6_400
+    misses_to_resend: int = 2
+    misses_to_give_up: int = 6
+
+
+type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class Sender:
+    """Sends what was approved; every method may run beside any other, also for the same order."""
+
+    def __init__(
+        self, broker: Broker, desk: OrderDesk, kill: KillSwitch, clock: Clock, waits: SenderWaits | None = None
+    ) -> None:
+        """Stand between the desk and the broker."""
+        self._broker = broker
+        self._desk = desk
+        self._kill = kill
+        self._clock = clock
+        self._waits = waits or SenderWaits()
+        self._submit_slots = asyncio.Semaphore(SUBMITS_IN_FLIGHT_MAX)
+        self._cancel_slots = asyncio.Semaphore(CANCELS_IN_FLIGHT_MAX)
+        self.in_hand: set[OrderId] = set()
+        """Orders whose submit or look-up is under way: nobody else may draw conclusions about them."""
+
+    async def submit(self, order_id: OrderId) -> None:
+        """Send an approved order and follow it until its fate is known."""
+        if order_id in self.in_hand:
+            return
+        self.in_hand.add(order_id)
+        try:
+            async with self._submit_slots:
+                order = await self._send(order_id)
+            if order is not None and order.status is OrderStatus.UNKNOWN:
+                await self._resolve(order_id)
+        finally:
+            self.in_hand.discard(order_id)
+
+    async def resume(self, order_id: OrderId) -> None:
+        """Take up, after a restart, an order of which the journal knows the approval or a doubt: ask first."""
+        if order_id in self.in_hand:
+            return
+        self.in_hand.add(order_id)
+        try:
+            await self._resolve(order_id)
+        finally:
+            self.in_hand.discard(order_id)
+
+    async def cancel(self, order_id: OrderId, requested_by: AgentId) -> None:
+        """Ask for a cancel, again while the answer is lost, and record what the broker said to it."""
+        for wait_ms in _doubling(self._waits.retry_first_ms, self._waits.retry_last_ms, CANCEL_ATTEMPTS_MAX):
+            broker_order_id = await self._cancelable(order_id)
+            if broker_order_id is None:
+                return
+            async with self._cancel_slots:
+                outcome = await self._broker.cancel(broker_order_id)
+            if isinstance(outcome, CancelAccepted):
+                await self._desk.tell(order_id, CancelAsked(requested_by))
+                return
+            if isinstance(outcome, CancelRefused):
+                await self._after_refusal(order_id, requested_by, outcome.detail)
+                return
+            await asyncio.sleep((outcome.retry_after_ms if isinstance(outcome, RateLimited) else wait_ms) / 1000)
+        await self._desk.tell(order_id, CancelFailed(f"no answer to {CANCEL_ATTEMPTS_MAX} requests"))
+
+    async def _cancelable(self, order_id: OrderId) -> str | None:
+        """Wait until the broker's id of an order is known; None when the order has ended, or is nobody's."""
+        wait_ms = self._waits.retry_first_ms
+        while (order := self._desk.order(order_id)) is not None and not order.is_terminal:
+            if order.broker_order_id is not None:
+                return order.broker_order_id
+            await asyncio.sleep(wait_ms / 1000)
+            wait_ms = min(wait_ms * 2, self._waits.retry_last_ms)
+        return None
+
+    async def look_up(self, order_id: OrderId) -> BrokerOrder | None:
+        """Ask for an order and record what is new; None when the broker does not have it."""
+        order = self._desk.order(order_id)
+        known_as = None if order is None else order.broker_order_id
+        if known_as is None:
+            report = await self._broker.order_by_client_id(order_id)
+        else:
+            report = await self._broker.order_by_id(known_as)
+        if report is not None:
+            await self._desk.tell(order_id, Reported(report))
+        return report
+
+    async def _send(self, order_id: OrderId) -> OrderState | None:
+        """Submit until the bytes went out or the order may not go any more; give the order after that."""
+        wait_ms = self._waits.retry_first_ms
+        while True:
+            order = self._desk.order(order_id)
+            if order is None or order.status not in {OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN}:
+                return order
+            if (cause := self._blocked(order)) is not None:
+                return await self._desk.tell(order_id, Blocked(cause))
+            self._desk.require_lease()
+            outcome = await self._broker.submit(order_id, order.terms)
+            if not isinstance(outcome, (RateLimited, NotSent)):
+                if isinstance(outcome, Rejected) and order.status is OrderStatus.UNKNOWN:
+                    return order  # the first sending may be what this one was refused for: ask on
+                return await self._desk.tell(order_id, SubmitAnswered(outcome))
+            wait_ms = min(wait_ms * 2, self._waits.retry_last_ms)
+            await asyncio.sleep((outcome.retry_after_ms if isinstance(outcome, RateLimited) else wait_ms) / 1000)
+
+    async def _resolve(self, order_id: OrderId) -> None:
+        """Ask the broker until it shows the order or has said often enough that it has none."""
+        misses = 0
+        wait_ms = 0 if self._is_unsent(order_id) else self._waits.lookup_first_ms
+        while True:
+            await asyncio.sleep(wait_ms / 1000)
+            order = self._desk.order(order_id)
+            if order is None or order.status not in {OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN}:
+                return
+            wait_ms = min(max(wait_ms * 2, self._waits.lookup_first_ms), self._waits.lookup_last_ms)
+            try:
+                if await self.look_up(order_id) is not None:
+                    return
+            except BrokerUnreachableError as error:
+                wait_ms = max(wait_ms, error.retry_after_ms or 0)
+                continue
+            misses += 1
+            if await self._after_miss(order, misses):
+                return
+
+    async def _after_miss(self, order: OrderState, misses: int) -> bool:
+        """Send again what may still go, give up what has gone for long enough; say whether that settled it."""
+        unsent = is_unsent(order)
+        if unsent or (misses >= self._waits.misses_to_resend and self._blocked(order) is None):
+            async with self._submit_slots:
+                after = await self._send(order.order_id)
+            return after is None or after.status is not OrderStatus.UNKNOWN
+        if misses >= self._waits.misses_to_give_up:
+            await self._desk.tell(order.order_id, NeverArrived())
+            return True
+        return False
+
+    async def _after_refusal(self, order_id: OrderId, requested_by: AgentId, detail: str) -> None:
+        """See what the order is like now: ended, being canceled already, or working on against our wish."""
+        try:
+            report = await self.look_up(order_id)
+        except BrokerUnreachableError as error:
+            detail, report = f"{detail}; {error.detail}", None
+        order = self._desk.order(order_id)
+        if order is None or order.is_terminal:
+            return
+        pending = report is not None and report.status == "pending_cancel"
+        await self._desk.tell(order_id, CancelAsked(requested_by) if pending else CancelFailed(detail))
+
+    def _is_unsent(self, order_id: OrderId) -> bool:
+        order = self._desk.order(order_id)
+        return order is not None and is_unsent(order)
+
+    def _blocked(self, order: OrderState) -> EndCause | None:
+        """Say why an order may not go to the broker at this moment."""
+        if self._kill.blocks(order):
+            return EndCause.KILL_SWITCH
+        if order.valid_until is None or self._clock.now() >= order.valid_until:
+            return EndCause.DECISION_STALE
+        return None
+
+
+def _doubling(first_ms: int, last_ms: int, times: int) -> list[int]:
+    return [min(first_ms << attempt, last_ms) for attempt in range(times)]

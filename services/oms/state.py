@@ -1,0 +1,149 @@
+"""What the OMS remembers: the account as its journal tells it, orders that ended lately, and cancels still owed.
+
+The account lets ended orders go at the end of their day; a broker may still speak of them, so the OMS keeps them
+two exchange days longer. What is older than that and has ended is nobody's news any more.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from immutables import Map
+from msgspec.structs import replace
+
+from contracts.base import Value
+from contracts.broker import AccountObserved, Reconciled
+from contracts.codec import JournalEvent
+from contracts.decisions import Decision
+from contracts.enums import Action, OrderStatus, Outcome
+from contracts.ids import AgentId, OrderId, is_token
+from contracts.orders import OrderCancelRejected, OrderCancelRequested, OrderEvent
+from projections import account, orders
+from projections.account import AccountState
+from projections.orders import OrderState
+from services.oms.brokers.port import BrokerOrder
+
+ENDED_AT_BROKER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+LOOK_BACK = timedelta(hours=24)
+"""How long ago a foreign order may have been submitted and still be adopted after it ended."""
+_OUR_ID = re.compile(r"^lg-[0-9a-f]{30}$")
+
+
+class CancelWish(Value, frozen=True, kw_only=True):
+    """An approved cancel that has no answer of the broker yet."""
+
+    requested_by: AgentId
+    decision_seq: int
+
+
+class OmsState(Value, frozen=True, kw_only=True):
+    """One account, as far as sending and following orders needs it."""
+
+    account: AccountState = account.EMPTY
+    ended_yesterday: Map[OrderId, OrderState] = Map()
+    ended_before: Map[OrderId, OrderState] = Map()
+    cancels: Map[OrderId, CancelWish] = Map()
+    compared_at: datetime | None = None
+    """When our orders were last compared with the broker's: what happened since may be unheard."""
+
+    def order(self, order_id: OrderId) -> OrderState | None:
+        """Find an order, ended ones included for two days."""
+        for known in (self.account.orders, self.ended_yesterday, self.ended_before):
+            if (found := known.get(order_id)) is not None:
+                return found
+        return None
+
+    def all_orders(self) -> Iterator[OrderState]:
+        """Go through every order still remembered."""
+        for known in (self.account.orders, self.ended_yesterday, self.ended_before):
+            yield from known.values()
+
+    def open_orders(self) -> tuple[OrderState, ...]:
+        """List the orders whose life goes on, oldest decision first."""
+        still_open = (order for order in self.account.orders.values() if not order.is_terminal)
+        return tuple(sorted(still_open, key=lambda order: (order.decision_seq, order.order_id)))
+
+    def unknown_orders(self) -> int:
+        """Count the orders of which nobody knows whether the broker has them."""
+        return sum(self.account.unknown_orders.values())
+
+
+EMPTY = OmsState()
+
+
+def evolve(state: OmsState, event: JournalEvent, seq: int) -> OmsState:
+    """Fold one journal event that the fence admits."""
+    state = _with_account(state, account.evolve(state.account, event, seq))
+    match event:
+        case Decision():
+            return _after_decision(state, event, seq)
+        case AccountObserved(at=at) | Reconciled(at=at):
+            return replace(state, compared_at=at)
+        case OrderEvent():
+            return _after_order_event(_with_ended(state, event, seq), event)
+        case _:
+            return state
+
+
+def key_of(report: BrokerOrder, state: OmsState) -> OrderId:
+    """Name the order that a report speaks of: our own id, or one derived from the broker's for a foreign order."""
+    ours = OrderId(report.client_order_id)
+    if state.order(ours) is not None:
+        return ours
+    token = f"ext-{report.broker_order_id}"
+    return OrderId(token if is_token(token) else f"ext-{report.broker_order_id.encode().hex()[:56]}")
+
+
+def is_adoptable(report: BrokerOrder, now: datetime) -> bool:
+    """Say whether an order that the journal does not know must count from now on.
+
+    An open one always. An ended one only while it is fresh and was not sent under an id of ours: those ended in
+    an earlier life of this account, and what they left shows in its positions.
+    """
+    if report.status not in ENDED_AT_BROKER:
+        return True
+    fresh = report.submitted_at is not None and report.submitted_at > now - LOOK_BACK
+    return fresh and _OUR_ID.match(report.client_order_id) is None
+
+
+def _with_account(state: OmsState, new: AccountState) -> OmsState:
+    """Take the account's next state, and keep what it let go at the end of a day."""
+    if new.day.trading_day == state.account.day.trading_day:
+        return replace(state, account=new)
+    dropped = {order_id: order for order_id, order in state.account.orders.items() if order_id not in new.orders}
+    return replace(state, account=new, ended_yesterday=Map(dropped), ended_before=state.ended_yesterday)
+
+
+def _after_decision(state: OmsState, decision: Decision, seq: int) -> OmsState:
+    if decision.outcome is not Outcome.APPROVED or decision.action is not Action.CANCEL or decision.order_id is None:
+        return state
+    order = state.order(decision.order_id)
+    if order is None or order.is_terminal:
+        return state
+    wish = CancelWish(requested_by=decision.agent, decision_seq=seq)
+    return replace(state, cancels=state.cancels.set(order.order_id, wish))
+
+
+def _with_ended(state: OmsState, event: OrderEvent, seq: int) -> OmsState:
+    """Fold an event of an order that the account let go already."""
+    if event.order_id in state.ended_yesterday:
+        late = orders.evolve(state.ended_yesterday[event.order_id], event, seq)  # pyright: ignore[reportArgumentType] - every OrderEvent is one of the union
+        return replace(state, ended_yesterday=state.ended_yesterday.set(event.order_id, late))
+    if event.order_id in state.ended_before:
+        late = orders.evolve(state.ended_before[event.order_id], event, seq)  # pyright: ignore[reportArgumentType] - likewise
+        return replace(state, ended_before=state.ended_before.set(event.order_id, late))
+    return state
+
+
+def _after_order_event(state: OmsState, event: OrderEvent) -> OmsState:
+    """A cancel is answered by its record, or by the order's end."""
+    if event.order_id not in state.cancels:
+        return state
+    order = state.order(event.order_id)
+    answered = isinstance(event, (OrderCancelRequested, OrderCancelRejected)) or order is None or order.is_terminal
+    return replace(state, cancels=state.cancels.delete(event.order_id)) if answered else state
+
+
+def is_unsent(order: OrderState) -> bool:
+    """Say whether the journal knows nothing of this order but its approval."""
+    return order.status is OrderStatus.PENDING_SUBMIT and not order.last_seq

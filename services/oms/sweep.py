@@ -1,0 +1,85 @@
+"""The kill switch's arm: cancels every order that works at the broker, and again until none does."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+
+from contracts.enums import OrderStatus
+from contracts.ids import OPERATOR
+from services.oms.brokers.port import Broker, BrokerOrder, BrokerUnreachableError
+from services.oms.core import OmsCore
+from services.oms.desk import OrderDesk
+from services.oms.kill import KillSwitch
+from services.oms.sender import Sender
+from services.oms.state import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class SweepWaits:
+    """Milliseconds between looks while the switch is on: while something works, and once nothing does."""
+
+    busy_ms: int = 500
+    calm_ms: int = 5_000
+
+
+class Sweep:
+    """Looks at what the broker itself shows, so orders that the journal does not know are canceled too."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        desk: OrderDesk,
+        sender: Sender,
+        kill: KillSwitch,
+        core: OmsCore,
+        waits: SweepWaits | None = None,
+    ) -> None:
+        """Stand between the switch and the broker."""
+        self._broker = broker
+        self._desk = desk
+        self._sender = sender
+        self._kill = kill
+        self._core = core
+        self._waits = waits or SweepWaits()
+
+    async def run(self) -> None:
+        """Sleep while the switch is off; sweep while it says cancel."""
+        while True:
+            await self._kill.moved.wait()
+            self._kill.moved.clear()
+            while self._kill.cancels:
+                busy = await self._sweep()
+                await self._pause_ms(self._waits.busy_ms if busy else self._waits.calm_ms)
+
+    async def _sweep(self) -> bool:
+        """Ask for one cancel of each order that may not work; say whether another look is due soon."""
+        try:
+            reports = await self._broker.open_orders()
+        except BrokerUnreachableError:
+            return True
+        wanted = [report for report in reports if not self._is_spared(report)]
+        await asyncio.gather(*self._cancels(wanted))
+        return bool(wanted or self._sender.in_hand)
+
+    def _is_spared(self, report: BrokerOrder) -> bool:
+        order = self._desk.order(key_of(report, self._core.state))
+        return order is not None and self._kill.spares(order)
+
+    def _cancels(self, reports: Iterable[BrokerOrder]) -> Iterable[Awaitable[object]]:
+        for report in reports:
+            order = self._desk.order(key_of(report, self._core.state))
+            if report.status == "pending_cancel" or (order and order.status is OrderStatus.PENDING_CANCEL):
+                continue
+            if order is None or order.broker_order_id != report.broker_order_id or order.is_terminal:
+                yield self._broker.cancel(report.broker_order_id)
+            else:
+                yield self._sender.cancel(order.order_id, OPERATOR)
+
+    async def _pause_ms(self, wait_ms: int) -> None:
+        """Wait, but not longer than until the switch moves."""
+        try:
+            async with asyncio.timeout(wait_ms / 1000):
+                await self._kill.moved.wait()
+        except TimeoutError:
+            return
+        self._kill.moved.clear()

@@ -1,0 +1,183 @@
+"""Settings are read once, checked whole, and never guessed."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contracts.limits import LimitSet
+from services.runtime.broker_settings import LIVE_SENTENCE, BrokerSource
+from services.runtime.setting_values import SettingsError
+from services.runtime.settings import LIMIT_VARIABLES, LogFormat, home_from, load_settings
+
+KEYS = {"ALPACA_API_KEY": "AK1", "ALPACA_API_SECRET": "very secret"}
+
+
+def with_file(home: Path, text: str) -> Path:
+    (home / "lockgate.toml").write_text(text)
+    return home
+
+
+def test_nothing_given_is_paper_on_the_simulator_with_the_default_limits(tmp_path):
+    settings = load_settings(tmp_path, {})
+    assert (settings.account, settings.http_port, settings.nats_url) == ("paper", 3000, "nats://127.0.0.1:4222")
+    assert (settings.broker.source, settings.broker.mode) == (BrokerSource.SIMULATOR, "paper")
+    assert settings.limits == LimitSet()
+    assert settings.log_format is LogFormat.CONSOLE
+    assert settings.database_url is None
+    assert settings.seed_path("risk") == tmp_path / "credentials" / "processes" / "risk.seed"
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    home = with_file(tmp_path, 'account = "filed"\nhttp_port = 1\nnats_port = 2\n[limits]\nmax_daily_loss_usd = "7"')
+    settings = load_settings(home, {"PORT": "9", "LOCKGATE_ACCOUNT": "given", "MAX_DAILY_LOSS": "8"})
+    assert (settings.account, settings.http_port, settings.nats_port) == ("given", 9, 2)
+    assert settings.limits.max_daily_loss_usd == 8
+    assert load_settings(home, {}).limits.max_daily_loss_usd == 7
+
+
+def test_every_limit_has_a_variable_of_its_own():
+    fields = {field.name for field in msgspec.structs.fields(LimitSet)}
+    assert set(LIMIT_VARIABLES) == fields
+    assert len(set(LIMIT_VARIABLES.values())) == len(fields)
+
+
+def test_every_limit_can_be_given_by_its_variable(tmp_path):
+    environ = dict.fromkeys(LIMIT_VARIABLES.values(), "3") | {"SYMBOL_ALLOWLIST": "aapl, BRK.B"}
+    limits = load_settings(tmp_path, environ).limits
+    assert limits.symbol_allowlist == ("AAPL", "BRK.B")
+    assert {getattr(limits, name) for name in LIMIT_VARIABLES if name != "symbol_allowlist"} == {3}
+
+
+def test_numbers_of_the_file_are_read_as_decimals_and_lists_as_symbols(tmp_path):
+    home = with_file(tmp_path, '[limits]\nmax_spread_bps = 0.1\nmax_daily_trades = 5\nsymbol_allowlist = ["SPY"]')
+    limits = load_settings(home, {}).limits
+    assert (limits.max_spread_bps, limits.max_daily_trades) == (Decimal("0.1"), 5)
+    assert limits.symbol_allowlist == ("SPY",)
+
+
+def test_a_limit_of_zero_is_a_limit(tmp_path):
+    assert load_settings(tmp_path, {"MAX_POSITION_SIZE": "0"}).limits.max_position_notional_usd == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MAX_DAILY_LOSS", "-1"),
+        ("MAX_DAILY_LOSS", "NaN"),
+        ("MAX_DAILY_LOSS", "Infinity"),
+        ("MAX_DAILY_LOSS", "1e400"),
+        ("MAX_DAILY_LOSS", "plenty"),
+        ("MAX_DAILY_LOSS", ""),
+        ("MAX_DAILY_TRADES", "1.5"),
+        ("MAX_DAILY_TRADES", "٣"),
+        ("ORDER_RATE_LIMIT", "-3"),
+        ("SYMBOL_ALLOWLIST", ""),
+        ("SYMBOL_ALLOWLIST", "AAPL,not a symbol"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("LOCKGATE_NATS_PORT", "-1"),
+        ("LOCKGATE_ACCOUNT", "my account"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("LOCKGATE_BUILD", "a b"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(tmp_path, variable, value):
+    with pytest.raises(SettingsError, match=variable):
+        load_settings(tmp_path, {variable: value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is not TOML",
+        'max_daily_loss = "5"',
+        "[limits]\nmax_dayly_loss_usd = 5",
+        "[limts]\n",
+        "limits = 5",
+        "[alpaca]\nkey = 1",
+    ],
+)
+def test_a_file_that_says_something_nobody_reads_is_refused(tmp_path, text):
+    with pytest.raises(SettingsError):
+        load_settings(with_file(tmp_path, text), {})
+
+
+def test_one_key_without_the_other_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="ALPACA_API_SECRET"):
+        load_settings(tmp_path, {"ALPACA_API_KEY": "AK1"})
+
+
+def test_keys_mean_alpaca_paper(tmp_path):
+    broker = load_settings(tmp_path, KEYS).broker
+    assert (broker.source, broker.mode) == (BrokerSource.ALPACA_PAPER, "paper")
+    assert broker.trading_url == "https://paper-api.alpaca.markets"
+    assert (broker.key_id, broker.key_secret.value) == ("AK1", "very secret")
+
+
+def test_only_the_exact_sentence_and_the_exact_word_together_mean_live(tmp_path):
+    broker = load_settings(tmp_path, KEYS | {"LOCKGATE_LIVE": LIVE_SENTENCE, "ALPACA_PAPER": "false"}).broker
+    assert (broker.source, broker.mode) == (BrokerSource.ALPACA_LIVE, "live")
+    assert (broker.trading_url, broker.stream_url) == (
+        "https://api.alpaca.markets",
+        "wss://api.alpaca.markets/stream",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "paper"),
+    [
+        (LIVE_SENTENCE, None),
+        (LIVE_SENTENCE, ""),
+        (LIVE_SENTENCE, "true"),
+        (LIVE_SENTENCE, "False"),
+        (LIVE_SENTENCE, "0"),
+        (LIVE_SENTENCE, " false"),
+        (LIVE_SENTENCE.lower(), "false"),
+        (LIVE_SENTENCE + "!", "false"),
+        ("true", "false"),
+        (None, "false"),
+    ],
+)
+def test_anything_else_means_paper(tmp_path, sentence, paper):
+    given = {"LOCKGATE_LIVE": sentence, "ALPACA_PAPER": paper}
+    environ = KEYS | {name: value for name, value in given.items() if value is not None}
+    assert load_settings(tmp_path, environ).broker.source is BrokerSource.ALPACA_PAPER
+
+
+def test_live_without_keys_is_the_simulator(tmp_path):
+    environ = {"LOCKGATE_LIVE": LIVE_SENTENCE, "ALPACA_PAPER": "false"}
+    assert load_settings(tmp_path, environ).broker.mode == "paper"
+
+
+def test_the_simulator_is_found_by_its_file_and_by_the_supervisors_word(tmp_path):
+    file = tmp_path / "credentials" / "simulator.json"
+    file.parent.mkdir()
+    file.write_text(
+        '{"base_url": "http://file", "stream_url": "ws://file", "key_id": "k", "secret_key": "s", "x": 1}'
+    )
+    broker = load_settings(tmp_path, {"LOCKGATE_BROKER_URL": "http://given"}).broker
+    assert (broker.trading_url, broker.stream_url) == ("http://given", "ws://file")
+    assert (broker.key_id, broker.key_secret.value) == ("k", "s")
+
+
+def test_secrets_do_not_show_themselves(tmp_path):
+    environ = KEYS | {"DATABASE_URL": "postgresql://u:hunter2@db/x"}
+    settings = load_settings(tmp_path, environ)
+    for shown in (repr(settings), str(settings), f"{settings.broker.key_secret}", f"{settings.broker.key_secret!r}"):
+        assert "very secret" not in shown
+        assert "hunter2" not in shown
+    assert settings.database_url.value == "postgresql://u:hunter2@db/x"
+
+
+def test_a_build_mark_stands_in_the_code_version(tmp_path):
+    assert load_settings(tmp_path, {"LOCKGATE_BUILD": "a1b2c3"}).code_version.endswith("+a1b2c3")
+
+
+def test_the_home_is_the_argument_then_the_variable_then_the_default():
+    assert home_from("/a", {"LOCKGATE_HOME": "/b"}) == Path("/a")
+    assert home_from(None, {"LOCKGATE_HOME": "/b"}) == Path("/b")
+    assert home_from(None, {}) == Path("~/.lockgate").expanduser().resolve()

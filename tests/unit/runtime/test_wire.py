@@ -1,0 +1,39 @@
+"""Ack subjects, timestamps and headers are read exactly."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.runtime.nats_wire import delivery, header_value, kept_headers, moment, subject_text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"$JS.ACK.JOURNAL_paper.consumer.1.812.9.1700000000123456789.4",
+        b"$JS.ACK.hub.ACCHASH.JOURNAL_paper.consumer.1.812.9.1700000000123456789.4",
+        b"$JS.ACK.hub.ACCHASH.JOURNAL_paper.consumer.1.812.9.1700000000123456789.4.random",
+    ],
+)
+def test_both_versions_of_the_ack_subject_give_sequence_consumer_sequence_and_time(reply):
+    assert delivery(reply) == (812, 9, 1700000000123456789)
+
+
+def test_a_server_time_is_cut_to_microseconds_exactly():
+    assert moment(1700000000123456789) == datetime(2023, 11, 14, 22, 13, 20, 123456, tzinfo=UTC)
+
+
+def test_only_the_trace_header_is_kept():
+    raw = b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\ntraceparent: 00-a-b-01\r\nother: x\r\n\r\n"
+    assert kept_headers(raw) == (("traceparent", "00-a-b-01"),)
+    assert kept_headers(b"NATS/1.0\r\nx-traceparent: 1\r\n\r\n") == ()
+    assert kept_headers(None) == ()
+
+
+def test_a_header_that_is_not_text_is_replaced_and_never_raised():
+    assert header_value(b"NATS/1.0\r\nx: \xff\r\n", b"\r\nx:") == "�"
+    assert header_value(b"NATS/1.0\r\nx: cut", b"\r\nx:") == "cut"
+
+
+def test_a_subject_that_is_not_text_becomes_one_that_no_grammar_accepts():
+    assert subject_text(b"intent.paper.demo.\xff") == "intent.paper.demo.\\xff"
