@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
+from contracts import subjects
 from contracts.base import Event
 from contracts.broker import BrokerLinkChanged
 from contracts.codec import JournalEvent
 from contracts.decisions import Decision
-from contracts.enums import Action, Outcome
+from contracts.enums import Action, Outcome, Role
 from contracts.orders import OrderEvent
+from services.oms.brokers.alpaca import AlpacaBroker
+from services.oms.brokers.alpaca_http import AlpacaHttp, AlpacaKeys
+from services.oms.brokers.alpaca_updates import AlpacaUpdates
 from services.oms.brokers.port import (
     Broker,
     BrokerUnreachableError,
@@ -24,7 +28,7 @@ from services.oms.brokers.port import (
     LinkDown,
     LinkUp,
 )
-from services.oms.core import SNAPSHOT_SCHEMA, OmsCore
+from services.oms.core import SNAPSHOT_SCHEMA, FencedError, OmsCore
 from services.oms.decider import Updated
 from services.oms.desk import OrderDesk
 from services.oms.fills import is_doubtful
@@ -33,7 +37,10 @@ from services.oms.reconciler import Reconciler
 from services.oms.sender import Sender, SenderWaits
 from services.oms.state import is_unsent
 from services.oms.sweep import Sweep, SweepWaits
-from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
+from services.runtime.broker_settings import BrokerSettings
+from services.runtime.lease import hold_right_to_write
+from services.runtime.ports import Clock, Journal, Lease, LeaseLostError, Snapshot, Snapshots
+from services.runtime.process import Runtime
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 UPDATES_IN_HAND_MAX = 256
@@ -86,7 +93,6 @@ class Oms:
         self._workers: set[asyncio.Task[None]] = set()
         self._snapshot_seq = core.read_seq
         self._reconciled_at: datetime | None = None
-        self._workers: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event, mark_ready: Callable[[], None], report: Callable[..., None]) -> None:
         """Work until told to stop; then let what is on its way to the broker come to its record."""
@@ -301,6 +307,6 @@ async def serve(runtime: Runtime) -> None:
 
 def open_broker(settings: BrokerSettings, clock: Clock) -> AlpacaBroker:
     """Open the adapter for the broker that the settings name; inside a running event loop."""
-    keys = AlpacaKeys(settings.key_id, settings.key_secret.reveal())
+    keys = AlpacaKeys(settings.key_id, settings.key_secret.value)
     http = AlpacaHttp(settings.trading_url, keys, clock)
     return AlpacaBroker(http, AlpacaUpdates(settings.stream_url, keys, clock, secrets.randbelow))
