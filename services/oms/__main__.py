@@ -1,6 +1,6 @@
 """Starts the OMS process."""
 
-from services.oms.service import serve
+from services.oms.wiring import serve
 from services.runtime.process import run
 
 if __name__ == "__main__":
