@@ -1,6 +1,7 @@
 """The desk: runs the pure broker on real time, stores what changed, then tells everybody."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,8 @@ Clock = Callable[[], datetime]
 
 log = structlog.get_logger()
 
+ARRIVALS_KEPT = 20_000
+
 
 class Desk:
     """Serialises every action on the broker: act, commit, publish, then set the alarm for what is due."""
@@ -33,6 +36,8 @@ class Desk:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due: datetime | None = None
         self._sampled: datetime | None = None
+        self.arrivals: deque[tuple[str, int]] = deque(maxlen=ARRIVALS_KEPT)
+        """Client order ids with the monotonic nanosecond at which the request's bytes were here."""
 
     def act[T](self, action: Callable[[Broker, datetime], T]) -> T:
         """Run one action; when it returns, its changes are stored and told."""

@@ -60,6 +60,7 @@ class ControlRoutes:
         """Return the routes."""
         return [
             web.get("/control/state", self.state),
+            web.get("/control/arrivals", self.arrivals),
             web.post("/control/quote", self.quote),
             web.post("/control/release", self.release),
             web.post("/control/freeze", self.freeze),
@@ -85,6 +86,10 @@ class ControlRoutes:
                 "rules": self._desk.broker.rules,
             }
         )
+
+    async def arrivals(self, _request: web.Request) -> web.Response:
+        """Return when each order's bytes were here, on this machine's monotonic clock: what benchmarks measure."""
+        return trading(list(self._desk.arrivals))
 
     async def quote(self, request: web.Request) -> web.Response:
         """Pin a symbol to a quote; orders are matched against it at once."""

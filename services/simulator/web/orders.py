@@ -1,5 +1,6 @@
 """/v2/orders: place, list, get, replace, cancel."""
 
+import time
 import uuid
 
 from aiohttp import web
@@ -36,7 +37,10 @@ class OrderRoutes:
 
     async def place(self, request: web.Request) -> web.Response:
         """Take an order."""
-        form = order_request(parse_body(await request.read(), OrderBody))
+        body = await request.read()
+        arrived_ns = time.monotonic_ns()
+        form = order_request(parse_body(body, OrderBody))
+        self._desk.arrivals.append((form.client_order_id or "", arrived_ns))
         return trading(self._desk.act(lambda broker, now: broker.submit(form, now)))
 
     async def list(self, request: web.Request) -> web.Response:

@@ -1,0 +1,1 @@
+"""Benchmarks: what the machine can do at best, what we make of it, and the ratio between the two."""

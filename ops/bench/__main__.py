@@ -1,0 +1,85 @@
+"""Runs every benchmark in one go, so that ratios compare like with like on a noisy machine."""
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from ops.bench import floor, pure, replay, system
+from ops.bench.figures import Figure
+
+
+def _bare_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server that fsyncs every message and knows no users: the floor's own."""
+    port = system._free_port()  # noqa: SLF001 - the same package
+    config = folder / "floor.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}/js", sync_interval: always }}\n'
+    )
+    binary = Path(sys.executable).parent / "nats-server"
+    server = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)  # noqa: S603 - our own wheel's
+    return server, f"nats://127.0.0.1:{port}"
+
+
+async def _floor(folder: Path, count: int, gap_s: float) -> Figure:
+    server, url = await asyncio.to_thread(_bare_server, folder)
+    try:
+        return await floor.measure(url, count, gap_s)
+    finally:
+        server.kill()
+        server.wait()
+
+
+async def _measure(count: int, rate: int) -> list[Figure]:
+    folder = Path(tempfile.mkdtemp(prefix="lockgate-bench-"))
+    running = system.System(folder / "home")
+    try:
+        bottom = await _floor(folder, count, 1 / rate)
+        await asyncio.to_thread(running.up)
+        decided, arrived = await system.intent_to_order(running, count, 1 / rate)
+        bare = await asyncio.to_thread(system.alpaca_submit, running, min(count, 500))
+        me = running.credentials("operator")
+        replayed = await replay.replay(me["nats_url"], "operator", me["nkey_seed"], repeats=3)
+        await asyncio.to_thread(running.down)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    few, many = pure.decisions(10), pure.decisions(10_000)
+    ratios = {"floor": arrived.p50 / bottom.p50} | ({"alpaca-py": arrived.p50 / bare.p50} if bare else {})
+    return [
+        bottom,
+        dataclasses.replace(decided, ratios={"floor": decided.p50 / bottom.p50}),
+        dataclasses.replace(arrived, ratios=ratios),
+        *([bare] if bare else []),
+        few,
+        dataclasses.replace(many, ratios={"10 orders": many.p50 / few.p50}),
+        *replayed,
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="lockgate bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--count", type=int, default=1_000, help="intents to time")
+    parser.add_argument("--rate", type=int, default=200, help="intents a second")
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    figures = uvloop.run(_measure(chosen.count, chosen.rate))
+    if chosen.json:
+        print(json.dumps([dataclasses.asdict(one) for one in figures], indent=2))
+        return
+    for one in figures:
+        print(one.line())
+    print(f"measured in {time.monotonic() - began:.0f} s; compare ratios, not figures: machines are noisy")
+
+
+if __name__ == "__main__":
+    main()
