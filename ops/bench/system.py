@@ -19,22 +19,21 @@ from ops.bench.figures import Figure, figure
 
 ROOT = Path(__file__).parents[2]
 WARM_UP = 50
-NO_LIMITS = dict.fromkeys(
-    (
-        "ORDER_RATE_LIMIT",
-        "MAX_DAILY_TRADES",
-        "MAX_POSITION_SIZE",
-        "MAX_GROSS_EXPOSURE",
-        "MAX_NET_EXPOSURE",
-        "MAX_DAILY_LOSS",
-        "MAX_DRAWDOWN",
-    ),
-    "1000000000",
-)
+UNLIMITED = "1000000000"
+NO_LIMITS = {
+    "ORDER_RATE_LIMIT": UNLIMITED,
+    "MAX_DAILY_TRADES": UNLIMITED,
+    "MAX_POSITION_SIZE": UNLIMITED,
+    "MAX_GROSS_EXPOSURE": UNLIMITED,
+    "MAX_NET_EXPOSURE": UNLIMITED,
+    "MAX_DAILY_LOSS": UNLIMITED,
+    "MAX_DRAWDOWN": UNLIMITED,
+}
 PAPER, DEMO = AccountId("paper"), AgentId("demo")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a loopback port that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -46,7 +45,7 @@ class System:
     def __init__(self, home: Path) -> None:
         """Choose free ports; nothing runs yet."""
         self.home = home
-        self._ports = ("--http-port", str(_free_port()), "--nats-port", str(_free_port()))
+        self._ports = ("--http-port", str(free_port()), "--nats-port", str(free_port()))
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith(("LOCKGATE", "ALPACA"))} | NO_LIMITS
 
     def _lockgate(self, *words: str) -> None:
@@ -75,10 +74,6 @@ class System:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return dict(json.loads(answer.read()))
-
-    def admin_url(self) -> str:
-        """Give the address of the server."""
-        return self.credentials("agent-demo")["nats_url"]
 
 
 async def intent_to_order(system: System, count: int, gap_s: float) -> tuple[Figure, Figure]:
