@@ -83,5 +83,5 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     code_version: str
     valid_until: datetime | None = None
     intent_seq: int = 0
-    intent: msgspec.Raw = NO_INTENT
+    intent: msgspec.Raw = msgspec.field(default_factory=lambda: NO_INTENT)
     malformed: bytes | None = None
