@@ -1,10 +1,11 @@
 """The `lockgate` command: a table of its verbs; each one's module is imported only when it is used."""
 
+import os
 import sys
 
 from cyclopts import App, Group
 
-from services.cli.outcome import FAILED, OK, CommandError
+from services.cli.outcome import FAILED, OK, CommandError, OutputClosedError
 from services.runtime.settings import VERSION
 
 _RUNNING, _TRADING = Group("Run", sort_key=1), Group("Trade", sort_key=2)
@@ -53,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        sys.stderr.close()
+    except OutputClosedError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python's last flush must not fail either
         return OK
     except SystemExit as leaving:  # cyclopts has shown a usage error
         return leaving.code if isinstance(leaving.code, int) else FAILED

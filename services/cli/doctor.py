@@ -38,9 +38,9 @@ def doctor(*, home: Home = None, as_json: AsJson = False) -> int:
     terminal = console()
     for finding in findings:
         mark, style = ("ok   ", "green") if finding.ok else ("WRONG", "bold red")
-        terminal.print(f"{mark} {finding.subject:<16} {finding.detail}", style=style)
+        terminal.tell(f"{mark} {finding.subject:<16} {finding.detail}", style)
         if not finding.ok:
-            terminal.print(f"      -> {finding.fix}")
+            terminal.tell(f"      -> {finding.fix}")
     return OK if well else FAILED
 
 

@@ -42,7 +42,8 @@ async def log_server(instance: Instance, seed: str) -> AsyncGenerator[Finding, N
     """Look at the NATS server's version, its streams, and the journal's newest time."""
     link = await connect(instance.urls.nats, ADMIN, seed, reconnect=False)
     try:
-        version = str(link.connected_server_version)
+        told = link.connected_server_version
+        version = f"{told.major}.{told.minor}.{told.patch}"
         detail = f"version {version}"
         yield Finding(
             subject="nats", ok=version == NATS_VERSION, detail=detail, fix="run ops/up to sync the environment"

@@ -37,7 +37,7 @@ def explain(
         return OK
     terminal = console()
     for text, style in paragraphs(told):
-        terminal.print(text, style=style)
+        terminal.tell(text, style)
     return OK
 
 

@@ -22,3 +22,7 @@ class UnreachableError(CommandError):
     """There is no running Lockgate where we looked."""
 
     exit_code = UNREACHABLE
+
+
+class OutputClosedError(Exception):
+    """Whoever read what we print (head, less) has seen enough."""

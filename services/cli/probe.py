@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 from contracts import subjects
 from contracts.ids import AccountId
 from services.cli.instance import Instance, ProcessRecord, Urls
-from services.cli.link import linked, operator_at
+from services.cli.link import linked, listens, operator_at
 from services.cli.outcome import UnreachableError
 from services.runtime import stream_api
 from services.runtime.connection import Connection
@@ -19,7 +19,6 @@ from services.runtime.health import ProcessState
 from services.runtime.ports import JournalUnavailableError
 
 ASK_S_MAX = 1
-KNOCK_S_MAX = 1
 _SEQUENCE_FACTS = ("seq", "last_seq", "journal_seq")
 _DEAD, _SILENT, _NATS, _SIMULATOR = "dead", "silent", "nats", "simulator"
 
@@ -73,7 +72,7 @@ async def look_at(instance: Instance) -> Status:
     """Ask everything at once; what does not answer in a second is called silent."""
     names = [p.name for p in instance.processes if p.name not in {_NATS, _SIMULATOR}]
     try:
-        async with linked(operator_at(Path(instance.home))) as link:
+        async with linked(operator_at(Path(instance.home)), wait_ms=0) as link:
             answers = await asyncio.gather(*(_ask(link, name) for name in names))
             journal_seq = await _journal_seq(link, AccountId(instance.account))
     except UnreachableError:
@@ -142,16 +141,5 @@ async def _journal_seq(link: Connection, account: AccountId) -> int | None:
 
 async def _knock_all(urls: Urls) -> dict[str, bool]:
     addresses = {_NATS: urls.nats} | ({_SIMULATOR: urls.simulator} if urls.simulator else {})
-    open_ports = await asyncio.gather(*(_knock(url) for url in addresses.values()))
+    open_ports = await asyncio.gather(*(listens(url) for url in addresses.values()))
     return dict(zip(addresses, open_ports, strict=True))
-
-
-async def _knock(url: str) -> bool:
-    host, _, port = url.partition("://")[2].partition(":")
-    try:
-        async with asyncio.timeout(KNOCK_S_MAX):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True

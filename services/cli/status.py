@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from services.cli.instance import Instance, running_instance
 from services.cli.outcome import OK, UnreachableError
@@ -12,7 +13,11 @@ from services.cli.probe import ProcessStatus, Status, look_at
 from services.cli.terminal import AsJson, Home, chosen_home, console, say_json
 from services.runtime.health import ProcessState
 
-_STYLES = {ProcessState.READY: "green", ProcessState.STARTING: "yellow", ProcessState.DRAINING: "yellow"}
+_STYLES: dict[str, str] = {
+    ProcessState.READY: "green",
+    ProcessState.STARTING: "yellow",
+    ProcessState.DRAINING: "yellow",
+}
 _HOUR_S, _MINUTE_S = 3600, 60
 
 
@@ -75,12 +80,12 @@ def duration(seconds: int | None) -> str:
     return f"{seconds // _HOUR_S}h{seconds % _HOUR_S // _MINUTE_S:02}m"
 
 
-def _cells(process: ProcessStatus) -> tuple[str, ...]:
-    style = _STYLES.get(ProcessState(process.state), "red") if process.state in set(ProcessState) else "red"
+def _cells(process: ProcessStatus) -> tuple[str | Text, ...]:
+    style = _STYLES.get(process.state, "red")
     return (
         process.name,
-        f"[{style}]{process.state}[/]",
-        *(_number(n) for n in (process.pid,)),
+        Text(process.state, style),
+        _number(process.pid),
         duration(process.uptime_s),
         str(process.restarts),
         _number(process.seq),

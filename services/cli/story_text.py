@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -120,7 +121,7 @@ def _headroom(headroom: Headroom) -> Iterator[Styled]:
     for field in msgspec.structs.fields(headroom):
         value = getattr(headroom, field.name)
         if value is not None:
-            yield f"  {field.name:<22} {value}", NEUTRAL
+            yield f"  {field.name:<22} {amount(Decimal(value))}", NEUTRAL
 
 
 def _moment(at: datetime) -> str:

@@ -134,21 +134,21 @@ async def _follow(statement: Statement, decision: Decision, manner: Manner) -> l
         seen.append(event)
         if not manner.as_json:
             text, style = text_of(event)
-            terminal.print(text, style=style)
+            terminal.tell(text, style)
     return seen
 
 
 def _show_decision(decision: Decision, *, repeated: bool) -> None:
     terminal = console()
     if repeated:
-        terminal.print("this intent id was used before; what was decided then:", style="yellow")
+        terminal.tell("this intent id was used before; what was decided then:", "yellow")
     text, style = text_of(decision)
-    terminal.print(text, style=style)
+    terminal.tell(text, style)
     reason = decision.reason
     if reason is not None:
-        terminal.print(f"  {reason.message}")
+        terminal.tell(f"  {reason.message}")
         if reason.max_acceptable_qty is not None:
-            terminal.print(f"  at most {amount(reason.max_acceptable_qty)} shares would pass")
+            terminal.tell(f"  at most {amount(reason.max_acceptable_qty)} shares would pass")
 
 
 def _intent_id(manner: Manner) -> IntentId:

@@ -54,7 +54,7 @@ async def _tail(home: Path, from_seq: int | None, *, follow: bool, as_json: bool
                 say(as_record(recorded))
             else:
                 line = line_of(recorded.seq, recorded.event)
-                terminal.print(str(line), style=line.style)
+                terminal.tell(str(line), line.style)
             if not follow and recorded.seq >= last_seq:
                 return
 

@@ -3,12 +3,13 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
+from services.cli.outcome import OutputClosedError
 from services.runtime.settings import home_from
 
 Home = Annotated[
@@ -28,15 +29,35 @@ def as_it_is(member: str) -> str:
     return member.lower()
 
 
-def console() -> Console:
+class Terminal(Console):
+    """A terminal whose user may stop reading (`| head`); a broken link to NATS must never be taken for that."""
+
+    def tell(self, text: str, style: str = "") -> None:
+        """Print text that others wrote, such as an agent's reasons: what would steer the terminal is spelled out."""
+        self.print(spelled_out(text), style=style)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Say that nobody reads any more."""
+        raise OutputClosedError
+
+
+def console() -> Terminal:
     """Give a terminal that colours only for people, and never breaks or marks up what we print."""
-    return Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return Terminal(soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def spelled_out(text: str) -> str:
+    """Spell out every character that is not printable, escapes above all; line breaks and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def say(text: str) -> None:
     """Print one piece of plain text."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise OutputClosedError from None
 
 
 def say_json(content: object, *, indent: int = 2) -> None:

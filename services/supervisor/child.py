@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ LINE_BYTES_MAX = 16_384
 READ_BYTES = 65_536
 OUTPUT_WAIT_S = 1
 STOP_WAIT_MS = 8_000
+_STEERING = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -114,7 +116,8 @@ async def _read_lines(stream: asyncio.StreamReader | None, on_line: Callable[[st
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").rstrip("\r")
+    """Take out what would steer a terminal: log lines may quote what agents wrote."""
+    return _STEERING.sub("", line.decode("utf-8", "replace"))
 
 
 def _die_with(parent_pid: int) -> Callable[[], None] | None:

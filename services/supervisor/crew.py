@@ -54,7 +54,7 @@ class Crew:
 
     async def _nats_is_up(self, _: Child) -> None:
         """Connect, create what a fresh or restarted server lacks, and keep the link."""
-        link = await connect_when_up(self._settings.nats_url, self._household.admin_seed)
+        link = await connect_when_up(self._settings.nats_port, self._household.admin_seed)
         await self.hang_up()
         self._link = link
         try:

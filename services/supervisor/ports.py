@@ -29,6 +29,13 @@ def any_free() -> int:
         return port
 
 
+def is_listening(port: int) -> bool:
+    """Say whether somebody takes connections on this port of the loopback interface."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 def require_free(wanted: dict[str, int]) -> None:
     """Raise `PortTakenError` that names every taken port and the option that chooses another."""
     taken = [f"{option} {port}" for option, port in wanted.items() if not is_free(port)]

@@ -16,26 +16,26 @@ from services.runtime.nats_rights import ADMIN
 from services.runtime.ordered import OrderedReader
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.topology import ensure
+from services.supervisor.ports import LOOPBACK, is_listening
 
 NATS_UP_S_MAX = 30
 RETRY_S = 0.02
 CONFIGURATION = "configuration"
 
 
-async def connect_when_up(url: str, seed: str) -> Connection:
+async def connect_when_up(port: int, seed: str) -> Connection:
     """Connect as the admin as soon as the server and its JetStream answer, within `NATS_UP_S_MAX`."""
     try:
         async with asyncio.timeout(NATS_UP_S_MAX):
-            while True:
-                try:
-                    link = await connect(url, ADMIN, seed, reconnect=False)
-                    await link.jetstream().account_info()
-                except (OSError, NatsError, JournalUnavailableError):
-                    await asyncio.sleep(RETRY_S)
-                else:
-                    return link
+            # Knocking is quicker than the client's own attempts; nothing tells us when another process is ready.
+            while not is_listening(port):  # noqa: ASYNC110
+                await asyncio.sleep(RETRY_S)
+            link = await connect(f"nats://{LOOPBACK}:{port}", ADMIN, seed, reconnect=False)
+            while not await _has_jetstream(link):  # noqa: ASYNC110
+                await asyncio.sleep(RETRY_S)
+            return link
     except TimeoutError:
-        raise JournalUnavailableError(f"NATS did not answer at {url} within {NATS_UP_S_MAX} s") from None
+        raise JournalUnavailableError(f"NATS did not answer on port {port} within {NATS_UP_S_MAX} s") from None
 
 
 async def provision(link: Connection, account: AccountId) -> None:
@@ -75,3 +75,11 @@ async def _last_limits(link: Connection, account: AccountId, newest_seq: int) ->
                 found = event if isinstance(event, LimitsSet) else found
                 if seq >= newest_seq:
                     return found
+
+
+async def _has_jetstream(link: Connection) -> bool:
+    try:
+        await link.jetstream().account_info()
+    except NatsError:
+        return False
+    return True
