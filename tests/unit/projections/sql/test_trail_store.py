@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.codec import decode_event, encode
@@ -46,6 +46,7 @@ def filled_store(path: Path, rows: Sequence[TrailRow] = ROWS) -> TrailStore:
     return store
 
 
+@settings(deadline=None, max_examples=25)  # each example writes files
 @given(cuts=st.sets(st.integers(1, len(ROWS) - 1)))
 def test_trail_is_the_same_however_it_was_cut_into_batches(cuts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuts")
