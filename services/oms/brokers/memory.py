@@ -65,6 +65,7 @@ class MemoryBroker:
         self._reads_refused = 0
         self._up = True
         self._drops = 0
+        self._ignores_cancels = False
         self._readers: list[asyncio.Queue[StreamReport]] = []
 
     # The port.
@@ -88,7 +89,8 @@ class MemoryBroker:
             return CancelRefused(detail="order not found", already_terminal=False)
         if order.status in ENDED:
             return CancelRefused(detail=f"order is already {order.status}", already_terminal=True)
-        self._tell(self.book.end(OrderId(order.client_order_id), "canceled"))
+        if not self._ignores_cancels:
+            self._tell(self.book.end(OrderId(order.client_order_id), "canceled"))
         return CancelAccepted()
 
     async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
@@ -182,6 +184,10 @@ class MemoryBroker:
     def drop_updates(self, count: int) -> None:
         """Lose the next updates."""
         self._drops = count
+
+    def ignore_cancels(self) -> None:
+        """Take every cancel from here on and forget it."""
+        self._ignores_cancels = True
 
     def cut_link(self) -> None:
         """Break the link: readers learn it, and updates are lost from here on."""
