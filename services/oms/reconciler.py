@@ -30,7 +30,6 @@ from services.runtime.ports import Clock
 OVERLAP = timedelta(minutes=10)
 """How much further back than the last comparison a full one asks, for clocks that differ and reports that lag."""
 OBSERVE_AT_LEAST = timedelta(seconds=30)
-LOOK_UPS_IN_FLIGHT_MAX = 8
 _ENDED_SHORT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 _IN_DOUBT = frozenset({OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN})
 
@@ -63,7 +62,6 @@ class Reconciler:
         self._core = core
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self._look_ups = asyncio.Semaphore(LOOK_UPS_IN_FLIGHT_MAX)
         self._seen_seq: dict[OrderId, int] = {}
         self._seen_gaps: dict[Symbol, Decimal] = {}
         self._seen_symbols: dict[Symbol, int] = {}
@@ -109,12 +107,11 @@ class Reconciler:
             return
         await self._tell(order, report, found)
         if order.status in _ENDED_SHORT and report.status not in {*ENDED_AT_BROKER, "pending_cancel"}:
-            # We hold it for ended, so nothing counts its exposure: it must not work on.
+            # We hold it for ended, so nothing counts its exposure: it must not work on; asked again each time.
             await self._broker.cancel(report.broker_order_id)
 
     async def _look_up(self, order: OrderState, found: Comparison) -> None:
-        async with self._look_ups:
-            report = await self._sender.look_up(order.order_id)
+        report = await self._sender.look_up(order.order_id)
         found.compared += 1
         if report is not None:
             await self._judge_after(order, report, found)

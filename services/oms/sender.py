@@ -5,9 +5,7 @@ before its bytes do. An order in doubt stays UNKNOWN until the broker says what 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.enums import EndCause, OrderStatus
 from contracts.ids import AgentId, OrderId
@@ -30,6 +28,7 @@ from services.runtime.ports import Clock
 
 SUBMITS_IN_FLIGHT_MAX = 32
 CANCELS_IN_FLIGHT_MAX = 8
+LOOK_UPS_IN_FLIGHT_MAX = 8
 CANCEL_ATTEMPTS_MAX = 10
 
 
@@ -50,9 +49,6 @@ class SenderWaits:
     misses_to_give_up: int = 6
 
 
-type Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
-
 class Sender:
     """Sends what was approved; every method may run beside any other, also for the same order."""
 
@@ -67,6 +63,7 @@ class Sender:
         self._waits = waits or SenderWaits()
         self._submit_slots = asyncio.Semaphore(SUBMITS_IN_FLIGHT_MAX)
         self._cancel_slots = asyncio.Semaphore(CANCELS_IN_FLIGHT_MAX)
+        self._look_up_slots = asyncio.Semaphore(LOOK_UPS_IN_FLIGHT_MAX)
         self.in_hand: set[OrderId] = set()
         """Orders whose submit or look-up is under way: nobody else may draw conclusions about them."""
 
@@ -124,10 +121,11 @@ class Sender:
         """Ask for an order and record what is new; None when the broker does not have it."""
         order = self._desk.order(order_id)
         known_as = None if order is None else order.broker_order_id
-        if known_as is None:
-            report = await self._broker.order_by_client_id(order_id)
-        else:
-            report = await self._broker.order_by_id(known_as)
+        async with self._look_up_slots:
+            if known_as is None:
+                report = await self._broker.order_by_client_id(order_id)
+            else:
+                report = await self._broker.order_by_id(known_as)
         if report is not None:
             await self._desk.tell(order_id, Reported(report))
         return report

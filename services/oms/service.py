@@ -5,22 +5,17 @@ the journal, ask the broker about everything that is open, and only then send.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
 
-from contracts import subjects
 from contracts.base import Event
 from contracts.broker import BrokerLinkChanged
 from contracts.codec import JournalEvent
 from contracts.decisions import Decision
-from contracts.enums import Action, Outcome, Role
+from contracts.enums import Action, Outcome
 from contracts.orders import OrderEvent
-from services.oms.brokers.alpaca import AlpacaBroker
-from services.oms.brokers.alpaca_http import AlpacaHttp, AlpacaKeys
-from services.oms.brokers.alpaca_updates import AlpacaUpdates
 from services.oms.brokers.port import (
     Broker,
     BrokerUnreachableError,
@@ -28,7 +23,7 @@ from services.oms.brokers.port import (
     LinkDown,
     LinkUp,
 )
-from services.oms.core import SNAPSHOT_SCHEMA, FencedError, OmsCore
+from services.oms.core import SNAPSHOT_SCHEMA, OmsCore
 from services.oms.decider import Updated
 from services.oms.desk import OrderDesk
 from services.oms.fills import is_doubtful
@@ -37,10 +32,7 @@ from services.oms.reconciler import Reconciler
 from services.oms.sender import Sender, SenderWaits
 from services.oms.state import is_unsent
 from services.oms.sweep import Sweep, SweepWaits
-from services.runtime.broker_settings import BrokerSettings
-from services.runtime.lease import hold_right_to_write
-from services.runtime.ports import Clock, Journal, Lease, LeaseLostError, Snapshot, Snapshots
-from services.runtime.process import Runtime
+from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 UPDATES_IN_HAND_MAX = 256
@@ -285,28 +277,3 @@ async def rebuild(core: OmsCore, ports: OmsPorts) -> None:
         core.take(recorded.seq, recorded.event)
         if recorded.seq >= upto_seq:
             return
-
-
-async def serve(runtime: Runtime) -> None:
-    """Take the right to write, fold everything up to that moment, and only then speak with the broker."""
-    lease = await hold_right_to_write(runtime, Role.OMS)
-    broker = open_broker(runtime.settings.broker, runtime.clock)
-    runtime.at_end(broker.close)
-    core = OmsCore()
-    kill = KillSwitch(core)
-    control = subjects.control(runtime.account)
-    await runtime.connection.subscribe_raw(control, lambda _subject, _reply, body, _headers: kill.hear(body))
-    ports = OmsPorts(runtime.journal, runtime.snapshots, broker, runtime.clock, lease, runtime.log)
-    await rebuild(core, ports)
-    core.epoch = lease.epoch
-    try:
-        await Oms(ports, core, kill).run(runtime.stopping, runtime.mark_ready, runtime.report)
-    except* FencedError as fenced:
-        raise LeaseLostError(str(fenced.exceptions[0])) from fenced
-
-
-def open_broker(settings: BrokerSettings, clock: Clock) -> AlpacaBroker:
-    """Open the adapter for the broker that the settings name; inside a running event loop."""
-    keys = AlpacaKeys(settings.key_id, settings.key_secret.value)
-    http = AlpacaHttp(settings.trading_url, keys, clock)
-    return AlpacaBroker(http, AlpacaUpdates(settings.stream_url, keys, clock, secrets.randbelow))

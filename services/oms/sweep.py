@@ -16,7 +16,10 @@ from services.oms.state import key_of
 
 @dataclass(frozen=True, slots=True)
 class SweepWaits:
-    """Milliseconds between looks while the switch is on: while something works, and once nothing does."""
+    """Milliseconds between looks while the switch is on: at first, and once nothing works.
+
+    While something works on against every request the wait doubles from the first to the second.
+    """
 
     busy_ms: int = 500
     calm_ms: int = 5_000
@@ -47,9 +50,11 @@ class Sweep:
         while True:
             await self._kill.moved.wait()
             self._kill.moved.clear()
+            wait_ms = self._waits.busy_ms
             while self._kill.cancels:
                 busy = await self._sweep()
-                await self._pause_ms(self._waits.busy_ms if busy else self._waits.calm_ms)
+                await self._pause_ms(wait_ms if busy else self._waits.calm_ms)
+                wait_ms = min(wait_ms * 2, self._waits.calm_ms) if busy else self._waits.busy_ms
 
     async def _sweep(self) -> bool:
         """Ask for one cancel of each order that may not work; say whether another look is due soon."""
