@@ -16,9 +16,10 @@ OPERATOR = AgentId("_operator")
 EXTERNAL = AgentId("_external")
 """The agent to whom orders are booked that did not come through Lockgate."""
 
-TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-"""Accounts, agents and intent ids: one NATS subject token, safe in file names and URLs."""
-SYMBOL_PATTERN = r"^[A-Z][A-Z0-9./]{0,20}$"
+TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}(?!\n)$"
+"""Accounts, agents and intent ids: one NATS subject token, safe in file names and URLs (`$` alone would let a
+trailing newline pass)."""
+SYMBOL_PATTERN = r"^[A-Z][A-Z0-9./]{0,20}(?!\n)$"
 _TOKEN = re.compile(TOKEN_PATTERN)
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _ORDER_ID_BYTES = 15
@@ -26,12 +27,12 @@ _ORDER_ID_BYTES = 15
 
 def is_token(text: str) -> bool:
     """Say whether the text may be an account, agent or intent id."""
-    return _TOKEN.match(text) is not None
+    return _TOKEN.fullmatch(text) is not None
 
 
 def is_symbol(text: str) -> bool:
     """Say whether the text has the form of a symbol (not whether it is traded)."""
-    return _SYMBOL.match(text) is not None
+    return _SYMBOL.fullmatch(text) is not None
 
 
 def order_id_for(account: AccountId, agent: AgentId, intent_id: IntentId) -> OrderId:

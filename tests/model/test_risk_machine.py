@@ -1,7 +1,8 @@
 """Risk under any interleaving of intents, order events, controls, marks and delayed confirmations.
 
-The machine plays the stream: decisions land late, others' events come between them, and risk reads behind. Whatever
-happens, new risk stays within the limits, totals equal a sum from scratch, and the journal alone gives all of it back.
+The machine plays the stream: decisions land late, others' events come between them, and risk reads behind.
+Whatever happens, new risk stays within the limits, totals equal a sum from scratch, and the journal
+alone gives all of it back.
 """
 
 import os
