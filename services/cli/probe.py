@@ -54,18 +54,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     processes: tuple[ProcessStatus, ...]
 
 
-class _Metadata(msgspec.Struct, frozen=True):
-    pid: str = ""
-    state: str = ""
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A process's own health answer: who it is, how it is, and its figures."""
 
-
-class _Stats(msgspec.Struct, frozen=True):
     name: str
-    metadata: _Metadata = _Metadata()
+    metadata: dict[str, str] = {}
     data: dict[str, Any] = {}
 
 
-_stats_decoder = msgspec.json.Decoder(_Stats)
+_decoder = msgspec.json.Decoder(Said)
 
 
 async def look_at(instance: Instance) -> Status:
@@ -79,7 +76,8 @@ async def look_at(instance: Instance) -> Status:
         answers, journal_seq = [], None
     said = {stats.name: stats for stats in answers if stats is not None}
     knocked = await _knock_all(instance.urls)
-    processes = tuple(_status(record, said.get(record.name), knocked, journal_seq) for record in instance.processes)
+    now = datetime.now(UTC)
+    processes = tuple(process_status(r, said.get(r.name), knocked, journal_seq, now) for r in instance.processes)
     return Status(
         healthy=all(process.state == ProcessState.READY for process in processes),
         account=instance.account,
@@ -93,11 +91,12 @@ async def look_at(instance: Instance) -> Status:
     )
 
 
-def _status(
-    record: ProcessRecord, said: _Stats | None, knocked: dict[str, bool], journal_seq: int | None
+def process_status(
+    record: ProcessRecord, said: Said | None, knocked: dict[str, bool], journal_seq: int | None, now: datetime
 ) -> ProcessStatus:
+    """Judge one process by its record, its own answer and whether its port is open."""
     seq = _sequence(said.data) if said else None
-    since = datetime.now(UTC) - record.started_at if record.pid and record.started_at else None
+    since = now - record.started_at if record.pid and record.started_at else None
     return ProcessStatus(
         name=record.name,
         pid=record.pid,
@@ -110,24 +109,24 @@ def _status(
     )
 
 
-def _state(record: ProcessRecord, said: _Stats | None, knocked: dict[str, bool]) -> str:
+def _state(record: ProcessRecord, said: Said | None, knocked: dict[str, bool]) -> str:
     if record.pid is None:
         return _DEAD
     if record.name in knocked:
         return ProcessState.READY if knocked[record.name] else _SILENT
-    if said is None or said.metadata.pid != str(record.pid):
+    if said is None or said.metadata.get("pid") != str(record.pid):
         return _SILENT
-    return said.metadata.state
+    return said.metadata.get("state", _SILENT)
 
 
 def _sequence(facts: dict[str, Any]) -> int | None:
     return next((facts[name] for name in _SEQUENCE_FACTS if isinstance(facts.get(name), int)), None)
 
 
-async def _ask(link: Connection, name: str) -> _Stats | None:
+async def _ask(link: Connection, name: str) -> Said | None:
     try:
         answer = await link.request(f"$SRV.STATS.{name}", b"", timeout=ASK_S_MAX)
-        return _stats_decoder.decode(answer.data)
+        return _decoder.decode(answer.data)
     except (NatsError, OSError, msgspec.DecodeError):
         return None
 

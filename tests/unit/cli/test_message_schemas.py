@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.ids import TOKEN_PATTERN
 from services.cli.app import main
 from services.cli.message_schemas import DIALECT, UnknownMessageError, message_types, schema_of, schema_of_all
 
@@ -39,7 +40,7 @@ def test_one_schema_admits_every_message() -> None:
 def test_an_intent_may_carry_numbers_as_text_or_as_json_numbers() -> None:
     properties = schema_of("intent.submit.v1")["$defs"]["SubmitIntent"]["properties"]
     assert properties["qty"]["anyOf"][0] == {"type": ["string", "number"], "format": "decimal"}
-    assert properties["intent_id"]["pattern"] == "^[A-Za-z0-9_-]{1,64}$"
+    assert properties["intent_id"]["pattern"] == TOKEN_PATTERN
 
 
 def test_what_we_write_ourselves_carries_numbers_as_text_only() -> None:
