@@ -40,7 +40,7 @@ async def state(link: Client, intent_id: str, body: bytes) -> dict[str, Any]:
 
 def test_an_agent_in_plain_nats_py_states_an_intent_and_reads_decision_and_fill(system: System) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "ops" / "examples" / "agent.py"],
+        [sys.executable, ROOT / "services" / "strategies" / "plain_agent.py"],
         env={"LOCKGATE_HOME": str(system.home), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import uuid
 from pathlib import Path
 
@@ -26,10 +27,12 @@ async def trade(me: dict[str, str]) -> None:
     await link.jetstream().publish(f"intent.{account}.{agent}.{intent_id}", json.dumps(intent).encode())
     while True:
         event = json.loads(await asyncio.wait_for(answers.get(), timeout=30))
-        print(event["type"], {k: event[k] for k in ("outcome", "reason", "qty", "price") if k in event})
+        facts = {k: event[k] for k in ("outcome", "reason", "qty", "price") if k in event}
+        sys.stdout.write(f"{event['type']} {facts}\n")
         if event["type"] == "order.filled.v1" or event.get("outcome") == "denied":
             return await link.close()
 
 
-home = Path(os.environ.get("LOCKGATE_HOME", "~/.lockgate")).expanduser()
-asyncio.run(trade(json.loads((home / "credentials" / "agent-demo.json").read_text())))
+if __name__ == "__main__":
+    home = Path(os.environ.get("LOCKGATE_HOME", "~/.lockgate")).expanduser()
+    asyncio.run(trade(json.loads((home / "credentials" / "agent-demo.json").read_text())))
