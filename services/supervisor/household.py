@@ -47,7 +47,7 @@ def prepare(settings: Settings) -> Household:
     """Bring keys, credentials and the server's configuration up to date with these settings."""
     seeds = {name: seed_at(settings.seed_path(name)) for name in (ADMIN, *PROCESSES)}
     demo, operator = _participants(settings)
-    config = settings.home / "nats" / "nats-server.conf"
+    config = settings.home / "nats" / "nats.conf"
     plan = ServerPlan(
         port=settings.nats_port,
         store_dir=settings.home / "nats" / "store",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.running_system import DEADLINE_S, LOCKGATE, System
+from tests.nats_server import free_port
 
 pytestmark = pytest.mark.xdist_group("acceptance-supervisor")
 
@@ -33,22 +34,25 @@ def supervisor_pid(system: System) -> int:
     return json.loads(system.command("status", "--json").stdout)["pid"]
 
 
-def test_a_second_start_goes_on_from_the_same_data_with_the_same_keys(own_system: System) -> None:
+def test_a_second_start_on_other_ports_goes_on_from_the_same_data_with_the_same_keys(own_system: System) -> None:
     line = own_system.up()
     assert line.startswith(f"lockgate ready: http=http://127.0.0.1:{own_system.http_port} ")
     assert f"nats=nats://127.0.0.1:{own_system.nats_port} " in line
     assert " simulator=http://127.0.0.1:" in line
     assert line.count("\n") == 1
     own_system.command("submit", "AAPL", "buy", "3", "--intent-id", "before", "--wait")
-    keys, pids = own_system.credentials("agent-demo"), own_system.pids()
+    before, pids = own_system.credentials("agent-demo"), own_system.pids()
     assert own_system.command("down").returncode == 0
     assert all(is_gone(pid) for pid in pids.values())
     assert own_system.command("status", check=False).returncode == 3
 
-    own_system.http_port, other_port = own_system.http_port, own_system.nats_port
+    own_system.http_port, own_system.nats_port = free_port(), free_port()
     own_system.up()
-    assert own_system.credentials("agent-demo") == keys
-    assert own_system.nats_port == other_port
+    addresses = {
+        "http_url": f"http://127.0.0.1:{own_system.http_port}",
+        "nats_url": f"nats://127.0.0.1:{own_system.nats_port}",
+    }
+    assert own_system.credentials("agent-demo") == before | addresses
     again = own_system.command("submit", "AAPL", "buy", "3", "--intent-id", "before", "--json")
     assert json.loads(again.stdout)["repeated"]
     code, state = own_system.http("GET", "/v1/state")
