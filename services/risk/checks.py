@@ -357,6 +357,15 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
-def findings(at: Situation) -> list[Finding]:
-    """Apply every control, so that the record shows all of them, not only the first that failed."""
-    return [control(at) for control, _ in CONTROLS]
+def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
+    """Apply every control, so that the record shows all of them; the first reason wins."""
+    checks: list[Check] = []
+    reason: Reason | None = None
+    for control, _ in CONTROLS:
+        found = control(at)
+        if isinstance(found, Check):
+            checks.append(found)
+        else:
+            checks.append(found.check)
+            reason = reason or found.reason
+    return tuple(checks), reason

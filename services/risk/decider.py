@@ -20,7 +20,7 @@ from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import Totals
 from projections.pace import orders_in_window
-from services.risk.checks import Denial, findings
+from services.risk.checks import apply_all
 from services.risk.form import fault_of
 from services.risk.situation import Situation, measure
 
@@ -144,9 +144,7 @@ def _answer_submit(state: AccountState, stated: Stated, evidence: Evidence, inte
     if state.limits is None:
         return _no(Action.SUBMIT, Reason(code=C.NO_LIMITS, message="no limits are set: nothing may trade"))
     at = measure(state, state.limits, intent, evidence)
-    found = findings(at)
-    checks = tuple(one if isinstance(one, Check) else one.check for one in found)
-    reason = next((one.reason for one in found if isinstance(one, Denial)), None)
+    checks, reason = apply_all(at)
     return _approve(at, stated, checks) if reason is None else _no(Action.SUBMIT, reason, checks)
 
 
