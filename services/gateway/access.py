@@ -17,10 +17,16 @@ ApiRequest = Request[Any, ApiKey, State]
 
 CHALLENGE = {"www-authenticate": 'Bearer realm="lockgate"'}
 _SCHEME = "bearer"
+_ASKS_METHODS = "OPTIONS"
 
 
-def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let a request through only with a key that may do this, and only while there is a link to the journal."""
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a request through only with a key that may do this, and only while there is a link to the journal.
+
+    It waits for nothing, but the framework would run a plain function in a thread.
+    """
+    if connection.scope.get("method") == _ASKS_METHODS:
+        return  # the framework's own answer: which methods a path has, and nothing else
     operation: Operation = handler.opt[OPERATION]
     if operation.scope is None:
         return

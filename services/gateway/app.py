@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from traceback import format_exception
 from typing import Any
 
 from litestar import Litestar, MediaType, Request, Response
@@ -84,8 +85,11 @@ def _journal_unavailable(request: Request[Any, Any, Any], error: Exception) -> R
 
 
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[RefusalAnswer]:
-    """Answer for a fault of ours: say so, keep the traceback in the log, and give nothing of it away."""
-    _log.error("request failed", path=request.url.path, exc_info=error)
+    """Answer for a fault of ours: say so, keep the traceback in the log, and give nothing of it away.
+
+    The traceback is written without the values of variables, which may hold a caller's key.
+    """
+    _log.error("request failed", path=request.url.path, traceback="".join(format_exception(error)))
     refusal = Refusal(RefusalCode.UNAVAILABLE, "something is broken in the gateway; its log has the traceback")
     return _answer(refusal.answer(), HTTPStatus.INTERNAL_SERVER_ERROR, {})
 

@@ -136,6 +136,14 @@ async def test_a_preflight_gets_no_permission(world: World):
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
+async def test_asking_for_methods_tells_methods_only(world: World):
+    response = await world.call("OPTIONS", "/v1/intents", key=None)
+
+    assert response.status_code == 204
+    assert response.content == b""
+    assert set(response.headers["allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
 async def test_answers_are_not_cached(world: World):
     response = await world.call("GET", "/v1/state")
 

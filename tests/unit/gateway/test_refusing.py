@@ -9,7 +9,7 @@ from contracts.codec import decode_intent
 from contracts.ids import AgentId, IntentId
 from contracts.intents import INTENT_BYTES_MAX
 from services.runtime.ports import JournalUnavailableError
-from tests.unit.gateway.world import PAPER, World, submit_body
+from tests.unit.gateway.world import PAPER, World, key_text, submit_body
 
 pytestmark = pytest.mark.anyio
 
@@ -176,7 +176,9 @@ async def test_a_journal_that_does_not_answer_makes_it_unavailable(world: World,
     assert (await world.call("GET", "/v1/intents/i-1")).status_code == 503
 
 
-async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
     async def break_down(*_: object) -> None:
         raise ValueError("the inner workings")
 
@@ -186,3 +188,6 @@ async def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(world: World, mo
     assert response.status_code == 500
     assert response.json()["status"] == "refused"
     assert "inner workings" not in response.text
+    logged = "".join(capfd.readouterr())
+    assert "inner workings" in logged
+    assert key_text("demo") not in logged, "a log must not hold what opens the door"
