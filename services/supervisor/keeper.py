@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from services.cli.instance import ProcessRecord
-from services.runtime.process import EXIT_BAD_SETTINGS, EXIT_RESTART_ME
+from services.runtime.process import EXIT_BAD_SETTINGS, EXIT_BROKEN, EXIT_RESTART_ME
 from services.supervisor.child import STOP_WAIT_MS, Child, Program
 from services.supervisor.restarts import Restarts, after_death, cause_of
 
@@ -90,7 +90,11 @@ class Keeper:
 
     async def _live(self) -> tuple[int, int]:
         """Start it and see it through to its end; give its exit code and how long it ran, in milliseconds."""
-        child = await Child.start(self.program, lambda line: self._overseer.line(self.name, line))
+        try:
+            child = await Child.start(self.program, lambda line: self._overseer.line(self.name, line))
+        except OSError as error:  # the machine is short of something; it may not be the next time
+            self._overseer.tell(f"{self.name} could not be started: {error}")
+            return EXIT_BROKEN, 0
         self._child, self._started_at = child, datetime.now(UTC)
         self._overseer.changed()
         coming_up = asyncio.create_task(self._watch_coming_up(child))

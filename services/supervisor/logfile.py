@@ -17,29 +17,41 @@ class LogFile:
         self._bytes_max = bytes_max
         self._descriptor = self._open()
         self._size = os.fstat(self._descriptor).st_size
+        self._lost = 0
 
     def write(self, line: str) -> None:
-        """Append one line."""
-        data = line.encode("utf-8", "replace") + b"\n"
-        if self._size and self._size + len(data) > self._bytes_max:
-            self._rotate()
-        self._size += os.write(self._descriptor, data)
+        """Append one line; what a full disk cannot take is counted, and told once there is room again.
+
+        A log must never hold up the process that writes it.
+        """
+        note = f"... {self._lost} lines were lost here\n" if self._lost else ""
+        try:
+            self._append(f"{note}{line}\n".encode("utf-8", "replace"))
+        except OSError:
+            self._lost += 1
+        else:
+            self._lost = 0
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
+    def _append(self, data: bytes) -> None:
+        if self._size and self._size + len(data) > self._bytes_max:
+            self._rotate()
+        self._size += os.write(self._descriptor, data)
+
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
 
     def _rotate(self) -> None:
-        os.close(self._descriptor)
         for age in range(OLDER_FILES_KEPT, 0, -1):
             younger = self._older(age - 1) if age > 1 else self._path
             if younger.exists():
                 younger.replace(self._older(age))
-        self._descriptor = self._open()
+        full, self._descriptor = self._descriptor, self._open()
         self._size = 0
+        os.close(full)  # last, so that a failure on the way never leaves us with a closed file
 
     def _older(self, age: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{age}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import services
 from services.cli.credential_files import Simulator
 from services.cli.nats_binary import nats_binary
+from services.runtime.broker_settings import BrokerSource
 from services.runtime.settings import Settings
 from services.supervisor.child import Program
 
@@ -14,6 +15,7 @@ PROCESSES = ("gateway", "risk", "oms", "regime", "audit")
 STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")
 TRADES_OR_LISTENS = frozenset({"oms", "regime"})
 """The processes that speak with the broker; no other is told its keys."""
+WITHHELD = "withheld"
 BROKER_SECRETS = ("ALPACA_API_KEY", "ALPACA_API_SECRET")
 
 
@@ -55,7 +57,10 @@ def simulator_program(home: Path, port: int, keys: Simulator, env: Mapping[str, 
 def process_program(name: str, settings: Settings, env: Mapping[str, str]) -> Program:
     """Start one of the five processes, with the broker's keys only where they are needed."""
     argv = python_module(f"services.{name}", "--home", str(settings.home))
-    return Program(name=name, argv=argv, env=env if name in TRADES_OR_LISTENS else _without_secrets(env))
+    if name in TRADES_OR_LISTENS or settings.broker.source is BrokerSource.SIMULATOR:
+        return Program(name=name, argv=argv, env=env)
+    # They still know which broker it is and whether real money moves, and a key in the settings file is masked too.
+    return Program(name=name, argv=argv, env={**env, **dict.fromkeys(BROKER_SECRETS, WITHHELD)})
 
 
 def _without_secrets(env: Mapping[str, str]) -> dict[str, str]:

@@ -66,8 +66,11 @@ class Supervisor:
         self._console.show("supervisor", text)
 
     def changed(self) -> None:
-        """Describe the system anew for the other commands."""
-        write_instance(self._instance())
+        """Describe the system anew for the other commands; a full disk is no reason to stop."""
+        try:
+            write_instance(self._instance())
+        except OSError as error:
+            self.tell(f"cannot describe the system for `lockgate status`: {error}")
 
     def give_up(self, name: str, why: str) -> None:
         """Stop everything, because one program will not do."""

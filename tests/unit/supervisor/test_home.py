@@ -15,7 +15,7 @@ from services.supervisor.homelock import HomeLock, HomeTakenError
 from services.supervisor.leftovers import command_line, end_leftovers
 from services.supervisor.options import Options, effective_environment, parse, settings_for
 from services.supervisor.ports import PortTakenError, any_free, is_free, require_free
-from services.supervisor.programs import environment, process_program, simulator_program
+from services.supervisor.programs import PROCESSES, environment, process_program, simulator_program
 from tests.nats_server import NatsServer
 
 
@@ -173,12 +173,9 @@ def test_only_processes_that_speak_with_the_broker_are_told_its_keys(home: Path)
     environ = {"ALPACA_API_KEY": "PK1", "ALPACA_API_SECRET": "very secret", "PATH": "/bin"}
     settings = load_settings(home, environ)
     env = environment(settings, environ)
-    told = {name for name in ("gateway", "risk", "oms", "regime", "audit") if _told(name, settings, env)}
-    assert told == {"oms", "regime"}
-
-
-def _told(name: str, settings: object, env: dict[str, str]) -> bool:
-    return "very secret" in process_program(name, settings, env).env.values()  # pyright: ignore[reportArgumentType]
+    programs = {name: process_program(name, settings, env) for name in PROCESSES}
+    assert {name for name, program in programs.items() if "very secret" in program.env.values()} == {"oms", "regime"}
+    assert {load_settings(home, program.env).broker.source for program in programs.values()} == {"alpaca-paper"}
 
 
 def test_no_secret_stands_on_a_command_line(home: Path) -> None:

@@ -132,6 +132,17 @@ def test_a_program_that_does_not_come_up_is_started_afresh() -> None:
     keeping(SLEEPER, scenario, come_up=second_time)
 
 
+def test_a_program_that_cannot_be_started_is_tried_again() -> None:
+    async def scenario() -> None:
+        watcher = Watcher(ready=False)
+        keeper = Keeper(Program("risk", ("/nowhere/at/all",)), watcher, at_once)
+        await keeper.keep()
+        assert "could not be started" in watcher.told[0]
+        assert watcher.given_up == [f"risk: died {STARTUP_DEATHS_MAX} times while starting (exit code 1)"]
+
+    asyncio.run(scenario())
+
+
 def test_stopping_ends_the_wait_before_the_next_start() -> None:
     async def scenario(keeper: Keeper, watcher: Watcher) -> None:
         await watcher.until(lambda: keeper.restarts.delay_ms >= 800)

@@ -1,6 +1,10 @@
 """Log files that cannot fill the disk."""
 
+import errno
+import os
 from pathlib import Path
+
+import pytest
 
 from services.supervisor.logfile import OLDER_FILES_KEPT, LogFile, last_lines
 
@@ -43,6 +47,21 @@ def test_a_line_longer_than_the_limit_is_still_written(tmp_path: Path) -> None:
 def test_a_log_is_for_its_owner_only(tmp_path: Path) -> None:
     LogFile(tmp_path / "risk.log").close()
     assert (tmp_path / "risk.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_loses_lines_but_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LogFile(tmp_path / "risk.log")
+
+    def full(_descriptor: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        log.write("lost")
+        log.write("lost too")
+    log.write("written")
+    log.close()
+    assert (tmp_path / "risk.log").read_text() == "... 2 lines were lost here\nwritten\n"
 
 
 def test_a_missing_log_has_no_last_lines(tmp_path: Path) -> None:
