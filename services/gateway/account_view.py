@@ -6,11 +6,28 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from contracts.decisions import Decision
+from contracts.enums import Role
 from projections import account
 from projections.account import EMPTY, AccountState
 from projections.fence import OPEN_FENCE, admits, raise_fence
-from services.runtime.ports import Journal, Recorded
+from projections.state_codec import SCHEMA as STATE_SCHEMA
+from projections.state_codec import decode_state, encode_state
+from services.runtime.ports import Journal, Recorded, Snapshot
+
+SNAPSHOT_SCHEMA = f"gateway-1/{STATE_SCHEMA}"
+
+
+class _Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a view has folded."""
+
+    seq: int
+    as_of: datetime | None
+    fence: dict[Role, int]
+    void: list[int]
+    state: bytes
 
 
 class Decided(NamedTuple):
@@ -34,6 +51,23 @@ class AccountView:
         self._void: set[int] = set()
         self._decisions: dict[str, set[asyncio.Future[Decided]]] = {}
         self._arrivals: set[tuple[int, asyncio.Future[None]]] = set()
+
+    def snapshot(self) -> Snapshot:
+        """Write down what is folded, so that the next start need not read the journal from its beginning."""
+        saved = _Saved(
+            seq=self.seq,
+            as_of=self.as_of,
+            fence=dict(self._fence.items()),
+            void=sorted(self._void),
+            state=encode_state(self.state),
+        )
+        return Snapshot(self.seq, SNAPSHOT_SCHEMA, msgspec.json.encode(saved))
+
+    def begin_from(self, snapshot: Snapshot) -> None:
+        """Begin where a snapshot ends."""
+        saved = msgspec.json.decode(snapshot.state, type=_Saved)
+        self.state, self.seq, self.as_of = decode_state(saved.state), saved.seq, saved.as_of
+        self._fence, self._void = OPEN_FENCE.update(saved.fence), set(saved.void)
 
     async def follow(self) -> None:
         """Fold every event for ever; whatever breaks the journal breaks this process too."""

@@ -4,7 +4,7 @@ import asyncio
 
 from litestar.types import ASGIApp
 
-from services.gateway.account_view import AccountView
+from services.gateway.account_view import SNAPSHOT_SCHEMA, AccountView
 from services.gateway.api_keys import KeyRing
 from services.gateway.app import make_app
 from services.gateway.clerk import Clerk
@@ -14,20 +14,19 @@ from services.gateway.intent_desk import JetStreamIntentDesk
 from services.gateway.process_watch import NatsProcessWatch
 from services.gateway.server import listen, make_server
 from services.runtime.health import ProcessState
+from services.runtime.ports import JournalUnavailableError
 from services.runtime.process import Runtime
 
 KEYS_FILE = "api_keys.json"
 DECISION_WAIT_S = 2.0
 """How long a caller waits for a decision before it is told where to look later."""
 REPORT_EVERY_S = 1.0
+SNAPSHOT_EVERY_EVENTS = 20_000
 
 
 async def serve(runtime: Runtime) -> None:
     """Catch up with the journal, then answer requests until told to stop."""
-    view = AccountView(runtime.journal)
-    last_seq = await runtime.journal.last_seq()
-    runtime.spawn("follow the journal", view.follow())
-    await view.reach(last_seq)
+    view = await _caught_up(runtime)
     listener = listen(runtime.settings.http_port)
     port: int = listener.getsockname()[1]
     server = make_server(application(runtime, view, port))
@@ -40,6 +39,19 @@ async def serve(runtime: Runtime) -> None:
     stopping.cancel()
     server.should_exit = True
     await serving
+    await _keep(runtime, view)
+
+
+async def _caught_up(runtime: Runtime) -> AccountView:
+    """Fold the journal up to now, from the newest snapshot when there is one, and go on following it."""
+    view = AccountView(runtime.journal)
+    snapshot = await runtime.snapshots.load(SNAPSHOT_SCHEMA)
+    if snapshot is not None:
+        view.begin_from(snapshot)
+    last_seq = await runtime.journal.last_seq()
+    runtime.spawn("follow the journal", view.follow())
+    await view.reach(last_seq)
+    return view
 
 
 def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
@@ -64,7 +76,19 @@ def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
 
 
 async def _report(runtime: Runtime, view: AccountView) -> None:
-    """Show in health how far we have read."""
+    """Show in health how far we have read, and keep a snapshot now and then."""
+    kept_seq = view.seq
     while True:
         runtime.report(seq=view.seq, waiting=view.expected)
+        if view.seq - kept_seq >= SNAPSHOT_EVERY_EVENTS:
+            kept_seq = view.seq
+            await _keep(runtime, view)
         await asyncio.sleep(REPORT_EVERY_S)
+
+
+async def _keep(runtime: Runtime, view: AccountView) -> None:
+    """Save a snapshot; without one the next start only takes longer, so a broken link is no reason to fail."""
+    try:
+        await runtime.snapshots.save(view.snapshot())
+    except JournalUnavailableError as error:
+        runtime.log.warning("snapshot not saved", error=str(error))

@@ -191,10 +191,13 @@ async def test_the_kill_switch_reaches_a_plain_subscription_and_the_record(
     assert (state["kill_switch"], state["state_seq"]) == (True, 1)
 
 
-async def test_a_killed_gateway_comes_back_with_everything(own_nats_server: NatsServer, tmp_path: Path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["from the journal", "from a snapshot"])
+async def test_a_gateway_that_ended_comes_back_with_everything(
+    own_nats_server: NatsServer, tmp_path: Path, number: signal.Signals
+):
     async with gateway(own_nats_server, tmp_path) as process, risk_beside(own_nats_server):
         before = (await process.submit()).json()
-        process.stop(signal.SIGKILL)
+        process.stop(number)
         await process.start()
 
         state = (await process.call("GET", "/v1/state")).json()
