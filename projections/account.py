@@ -15,7 +15,7 @@ from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
-from contracts.enums import OrderStatus
+from contracts.enums import KillMode, OrderStatus
 from contracts.ids import OrderId, Symbol
 from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
@@ -55,6 +55,7 @@ class AccountState(Value, frozen=True, kw_only=True):
 
 
 EMPTY = AccountState()
+_WIDTH = tuple(KillMode)
 
 
 def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
@@ -65,7 +66,7 @@ def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
         case LimitsSet(limits=limits, version=version):
             return replace(state, limits=limits, limits_version=version)
         case KillEngaged() | KillReleased():
-            return replace(state, kill=event if isinstance(event, KillEngaged) else None, kill_seq=seq)
+            return _after_kill(state, event, seq)
         case AccountObserved():
             return _after_observation(state, event)
         case BrokerLinkChanged(up=up):
@@ -76,6 +77,15 @@ def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
             return state
         case _:
             return _after_order_event(state, event, seq)
+
+
+def _after_kill(state: AccountState, event: KillEngaged | KillReleased, seq: int) -> AccountState:
+    """Widen the switch or release it; a narrower word while it is on changes nothing: only a release cuts it back."""
+    if isinstance(event, KillReleased):
+        return replace(state, kill=None, kill_seq=seq)
+    if state.kill is not None and _WIDTH.index(event.mode) <= _WIDTH.index(state.kill.mode):
+        return state
+    return replace(state, kill=event, kill_seq=seq)
 
 
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
