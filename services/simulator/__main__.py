@@ -10,6 +10,7 @@ import msgspec
 import structlog
 import uvloop
 from aiohttp import web
+from structlog.tracebacks import ExceptionDictTransformer
 
 from services.simulator.exchange import Exchange
 from services.simulator.settings import Settings, settings
@@ -32,6 +33,15 @@ def ready_line(host: str, port: int) -> bytes:
     )
 
 
+def _tracebacks() -> structlog.processors.ExceptionRenderer:
+    """Render exceptions without local variables, which may hold keys."""
+    return structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
 def configure_logs() -> None:
     """Log to standard error, as JSON when LOG_FORMAT=json."""
     as_json = os.environ.get("LOG_FORMAT") == "json"
@@ -39,8 +49,8 @@ def configure_logs() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.dict_tracebacks] if as_json else []),
-            structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(),
+            *([_tracebacks()] if as_json else []),
+            structlog.processors.JSONRenderer() if as_json else _console(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -28,7 +28,9 @@ from services.simulator.web.gate import Gate
 from services.simulator.web.orders import OrderRoutes
 from services.simulator.web.positions import PositionRoutes
 from services.simulator.web.reference import ReferenceRoutes
+from services.simulator.web.surroundings import SurroundingRoutes
 from services.simulator.web.trade_stream import TradeStream
+from services.simulator.web.watchlists import WatchlistRoutes
 
 PULSE_SECONDS = 0.02
 FEEDS = ("iex", "sip", "delayed_sip", "boats", "overnight", "test")
@@ -73,6 +75,8 @@ class Exchange:
             AccountRoutes(self.desk),
             ReferenceRoutes(self.desk),
             DataRoutes(self._market, self._history, self._clock),
+            WatchlistRoutes(self.desk),
+            SurroundingRoutes(self._market, self._history, self._clock),
             ControlRoutes(self.desk, self._market, self.spread),
         )
         for part in parts:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import cycle
 
 import msgspec
 
@@ -58,6 +59,7 @@ class Market:
         self.pins: dict[str, Pin] = {}
         self.frozen: set[str] = set()
         self.touched: dict[tuple[str, datetime], Bar] = {}
+        self._rota = cycle(reels.values())
         self._places = {symbol: reel.newest(now) for symbol, reel in reels.items()}
         self._quotes = {symbol: self._tape_quote(symbol) for symbol in reels}
 
@@ -73,12 +75,18 @@ class Market:
         """Play the reels up to now and return the new quotes, each symbol's in order of time."""
         if not self.hours.is_tradable(now, extended=True):
             return []
+        self._look_ahead(now)
         fresh: list[Quote] = []
         for symbol, reel in self.reels.items():
             target = reel.newest(now)
             if target > self._places[symbol]:
                 fresh += self._played(reel, target, now)
         return fresh
+
+    def _look_ahead(self, now: datetime) -> None:
+        """Prepare the next minute of one symbol after the other, so that no minute starts with a stall."""
+        reel = next(self._rota)
+        reel.ticks_at(reel.reel_minute(now) + 1)
 
     def pin(self, quote: Quote, *, silent: bool) -> None:
         """Hold a symbol at a quote until it is released."""

@@ -14,9 +14,11 @@ from tests.unit.simulator.process import RunningSimulator, until
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py still uses websockets.legacy
     from alpaca.common.exceptions import APIError
-    from alpaca.data.historical import StockHistoricalDataClient
+    from alpaca.data.historical import ScreenerClient, StockHistoricalDataClient
     from alpaca.data.live import StockDataStream
     from alpaca.data.requests import (
+        MarketMoversRequest,
+        MostActivesRequest,
         StockBarsRequest,
         StockLatestBarRequest,
         StockLatestQuoteRequest,
@@ -28,11 +30,15 @@ with warnings.catch_warnings():
     from alpaca.trading.client import TradingClient
     from alpaca.trading.requests import (
         ClosePositionRequest,
+        CreateWatchlistRequest,
         GetCalendarRequest,
+        GetCorporateAnnouncementsRequest,
+        GetOptionContractsRequest,
         GetOrdersRequest,
         LimitOrderRequest,
         MarketOrderRequest,
         ReplaceOrderRequest,
+        UpdateWatchlistRequest,
     )
     from alpaca.trading.stream import TradingStream
 
@@ -299,3 +305,30 @@ def test_wrong_keys_are_401(simulator: RunningSimulator) -> None:
         client.get_account()
     assert refused.value.status_code == 401
     client._session.close()
+
+
+def test_watchlists_are_made_changed_and_deleted(client: TradingClient) -> None:
+    made = client.create_watchlist(CreateWatchlistRequest(name="tech", symbols=["AAPL", "MSFT"]))
+    assert [asset.symbol for asset in made.assets] == ["AAPL", "MSFT"]
+    client.add_asset_to_watchlist_by_id(made.id, "NVDA")
+    client.remove_asset_from_watchlist_by_id(made.id, "AAPL")
+    client.update_watchlist_by_id(made.id, UpdateWatchlistRequest(name="chips"))
+    found = client.get_watchlist_by_id(made.id)
+    assert (found.name, [asset.symbol for asset in found.assets]) == ("chips", ["MSFT", "NVDA"])
+    assert [one.id for one in client.get_watchlists()] == [made.id]
+    client.delete_watchlist_by_id(made.id)
+    assert client.get_watchlists() == []
+
+
+def test_what_surrounds_equities_is_answered_truthfully(simulator: RunningSimulator, client: TradingClient) -> None:
+    assert client.get_option_contracts(GetOptionContractsRequest()).option_contracts == []
+    since = date(2026, 11, 1)
+    asked = GetCorporateAnnouncementsRequest(ca_types=["dividend"], since=since, until=since + timedelta(days=9))
+    assert client.get_corporate_announcements(asked) == []
+    screener = ScreenerClient("KEY", "SECRET", url_override=simulator.url)
+    active = screener.get_most_actives(MostActivesRequest(top=3)).most_actives
+    assert [row.volume for row in active] == sorted((row.volume for row in active), reverse=True)
+    movers = screener.get_market_movers(MarketMoversRequest(top=5))
+    assert all(row.change > 0 for row in movers.gainers)
+    assert all(row.change < 0 for row in movers.losers)
+    screener._session.close()

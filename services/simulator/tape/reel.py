@@ -11,6 +11,7 @@ from operator import attrgetter
 from services.simulator.tape.forms import Bar, Tick, Track, merged
 
 MINUTE = timedelta(minutes=1)
+MOST_CACHED_MINUTES = 3
 
 
 def there_and_back(minute: int, length: int) -> tuple[int, bool]:
@@ -27,7 +28,7 @@ class Reel:
         self.track = track
         self.anchor = anchor
         self.speed = speed
-        self._cached: tuple[int, list[Tick]] = (-1, [])
+        self._cached: dict[int, list[Tick]] = {}
 
     @property
     def symbol(self) -> str:
@@ -49,14 +50,17 @@ class Reel:
         return bar.reversed() if backwards else bar
 
     def ticks_at(self, reel_minute: int) -> list[Tick]:
-        """Return the quotes of a reel minute in order; the newest minute is kept at hand."""
-        if self._cached[0] != reel_minute:
+        """Return the quotes of a reel minute in order; the last few minutes asked for are kept at hand."""
+        found = self._cached.get(reel_minute)
+        if found is None:
             minute, backwards = there_and_back(reel_minute, len(self.track))
-            ticks = self.track.ticks(minute)
+            found = self.track.ticks(minute)
             if backwards:
-                ticks = [tick.reversed() for tick in reversed(ticks)]
-            self._cached = (reel_minute, ticks)
-        return self._cached[1]
+                found = [tick.reversed() for tick in reversed(found)]
+            self._cached[reel_minute] = found
+            if len(self._cached) > MOST_CACHED_MINUTES:
+                del self._cached[next(iter(self._cached))]
+        return found
 
     def time_of(self, reel_minute: int, tick: Tick) -> datetime:
         """Return when a tick of a reel minute plays."""

@@ -27,7 +27,7 @@ class OrderRoutes:
         """Return the routes."""
         return [
             web.post("/v2/orders", self.place),
-            web.get("/v2/orders", self.list),
+            web.get("/v2/orders", self.index),
             web.delete("/v2/orders", self.cancel_all),
             web.get("/v2/orders:by_client_order_id", self.by_client_id),
             web.get("/v2/orders/{order_id}", self.get),
@@ -43,7 +43,7 @@ class OrderRoutes:
         self._desk.arrivals.append((form.client_order_id or "", arrived_ns))
         return trading(self._desk.act(lambda broker, now: broker.submit(form, now)))
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.Response:
         """List orders, the open ones by default."""
         query = request.query
         wanted = OrderFilter(

@@ -34,13 +34,13 @@ class PositionRoutes:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
         return [
-            web.get("/v2/positions", self.list),
+            web.get("/v2/positions", self.index),
             web.delete("/v2/positions", self.close_all),
             web.get("/v2/positions/{symbol}", self.get),
             web.delete("/v2/positions/{symbol}", self.close),
         ]
 
-    async def list(self, _request: web.Request) -> web.Response:
+    async def index(self, _request: web.Request) -> web.Response:
         """Return all positions."""
         return trading([self.form(position) for position in self._desk.broker.book.positions.values()])
 

@@ -41,6 +41,9 @@ class RunningSimulator:
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
+        if not line:
+            self._reap()
+            raise AssertionError((self.folder.parent / "simulator.log").read_text()[-2000:])
         self.ready = json.loads(line)
 
     @property
