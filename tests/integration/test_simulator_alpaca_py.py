@@ -14,6 +14,7 @@ from tests.unit.simulator.process import RunningSimulator, until
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py still uses websockets.legacy
     from alpaca.common.exceptions import APIError
+    from alpaca.data.enums import MarketType, MostActivesBy
     from alpaca.data.historical import ScreenerClient, StockHistoricalDataClient
     from alpaca.data.live import StockDataStream
     from alpaca.data.requests import (
@@ -326,9 +327,9 @@ def test_what_surrounds_equities_is_answered_truthfully(simulator: RunningSimula
     asked = GetCorporateAnnouncementsRequest(ca_types=["dividend"], since=since, until=since + timedelta(days=9))
     assert client.get_corporate_announcements(asked) == []
     screener = ScreenerClient("KEY", "SECRET", url_override=simulator.url)
-    active = screener.get_most_actives(MostActivesRequest(top=3)).most_actives
+    active = screener.get_most_actives(MostActivesRequest(top=3, by=MostActivesBy.VOLUME)).most_actives
     assert [row.volume for row in active] == sorted((row.volume for row in active), reverse=True)
-    movers = screener.get_market_movers(MarketMoversRequest(top=5))
+    movers = screener.get_market_movers(MarketMoversRequest(top=5, market_type=MarketType.STOCKS))
     assert all(row.change > 0 for row in movers.gainers)
     assert all(row.change < 0 for row in movers.losers)
     screener._session.close()
