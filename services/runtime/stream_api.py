@@ -31,9 +31,14 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
     subject: str
     seq: int
-    time: datetime
+    told_time: str = msgspec.field(name="time")
     data: str = ""
     hdrs: str = ""
+
+    @property
+    def time(self) -> datetime:
+        """Give the server's time cut to microseconds, as a delivered message tells it (msgspec would round)."""
+        return datetime.fromisoformat(self.told_time)
 
     @property
     def body(self) -> bytes:

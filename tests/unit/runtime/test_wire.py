@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.runtime.nats_wire import delivery, header_value, kept_headers, moment, subject_text
+from services.runtime.stream_api import StoredMessage
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,11 @@ def test_a_header_that_is_not_text_is_replaced_and_never_raised():
 
 def test_a_subject_that_is_not_text_becomes_one_that_no_grammar_accepts():
     assert subject_text(b"intent.paper.demo.\xff") == "intent.paper.demo.\\xff"
+
+
+@pytest.mark.parametrize(
+    ("told", "microsecond"), [("44Z", 0), ("44.1Z", 100_000), ("44.123456999Z", 123_456), ("44.999999999Z", 999_999)]
+)
+def test_a_stored_message_tells_the_same_time_as_when_it_was_delivered(told, microsecond):
+    stored = StoredMessage(subject="s", seq=1, told_time=f"2026-11-23T09:25:{told}")
+    assert stored.time == datetime(2026, 11, 23, 9, 25, 44, microsecond, tzinfo=UTC)
