@@ -14,6 +14,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from services.simulator.exchange import Exchange
 from services.simulator.settings import Settings, settings
+from services.simulator.tape.library import TapeError
 
 SHUTDOWN_SECONDS = 3.0
 
@@ -89,7 +90,10 @@ def main() -> None:
     """Read the settings and run."""
     found = settings(sys.argv[1:], os.environ)
     configure_logs()
-    uvloop.run(serve(found))
+    try:
+        uvloop.run(serve(found))
+    except TapeError as error:
+        sys.exit(f"services.simulator: {error}")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 from aiohttp import web
 
 from services.simulator.core.assets import listed
-from services.simulator.core.book import AccountState
+from services.simulator.core.book import AccountState, Book
 from services.simulator.core.broker import Broker
 from services.simulator.core.quotes import Quote
 from services.simulator.core.sessions import MarketHours, new_york_day, session
@@ -17,7 +18,7 @@ from services.simulator.history import History, TimedBar, midnight
 from services.simulator.market import MINUTE, Market, whole_minute
 from services.simulator.settings import Settings, keys
 from services.simulator.store import Store
-from services.simulator.tape.library import Pace, tracks
+from services.simulator.tape.library import Pace, TapeError, tracks
 from services.simulator.tape.reel import Reel
 from services.simulator.web.account import AccountRoutes
 from services.simulator.web.answers import trading
@@ -47,18 +48,24 @@ class Exchange:
     def __init__(self, settings: Settings, clock: Clock = wall_clock) -> None:
         """Open the data folder and take up where the last run stopped; needs a running event loop."""
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        now = clock()
         self._clock = clock
-        self._store = Store(settings.data_dir / "broker.sqlite")
+        with ExitStack() as opened:
+            self._store = opened.enter_context(closing(Store(settings.data_dir / "broker.sqlite")))
+            self._open(settings, clock())
+            opened.pop_all()  # it stays open until `close`
+
+    def _open(self, settings: Settings, now: datetime) -> None:
+        """Join tape, account and wire."""
         reels = self._reels(settings, now)
         rules = settings.rules()
         self._market = Market(reels, MarketHours(rules.always_open), now)
         self._history = History(self._market)
         book = self._store.book(lambda: new_account(settings, now))
-        assets = {symbol: listed(symbol) for symbol in sorted({*reels, *book.positions})}
+        refuse_unquoted(book, reels)
+        assets = {symbol: listed(symbol) for symbol in sorted(reels)}
         broker = Broker(book, rules, self._market, self._store, assets)
         broker.resume(self._store.last_rank(), now)
-        self.desk = Desk(broker, self._store, clock)
+        self.desk = Desk(broker, self._store, self._clock)
         self.keys = keys(settings)
         self._gate = Gate(self.keys, settings.rate_limit_per_minute, settings.rest_ms)
         self._trades = TradeStream(self.keys, settings.trade_streams)
@@ -135,6 +142,13 @@ class Exchange:
 
     async def _health(self, _request: web.Request) -> web.Response:
         return trading({"status": "ok", "symbols": len(self._market.reels)})
+
+
+def refuse_unquoted(book: Book, reels: dict[str, Reel]) -> None:
+    """Refuse a tape that has no price for something the account holds or works."""
+    held = {*book.positions, *(ticket.order.symbol for ticket in book.tickets.values())}
+    if missing := sorted(held - reels.keys()):
+        raise TapeError(f"the account holds or works {', '.join(missing)}, which this tape does not quote")
 
 
 def new_account(settings: Settings, now: datetime) -> AccountState:

@@ -63,6 +63,8 @@ class Lifecycle:
                 self.start(ticket, now)
             elif status == "pending_cancel":
                 self.plan(now, Step.CANCEL, ticket)
+            elif status in MATCHABLE:
+                self.plan(max(now, ticket.eligible_at or now), Step.MATCH, ticket)
             self.plan_expiry(ticket)
 
     def start(self, ticket: Ticket, now: datetime) -> None:

@@ -17,6 +17,7 @@ from services.simulator.store import ActivityFilter
 from services.simulator.web.answers import choice, market_data, moment, trading, whole, words
 
 REGULATION_T = 2
+OPTIONS_LEVEL = 3
 LONGEST_PAGE = 100
 FRAMES = {"1Min": 60, "5Min": 300, "15Min": 900, "1H": 3600, "1D": 86_400}
 PERIODS = {"D": 1, "W": 7, "M": 30, "A": 365, "Y": 365}
@@ -106,6 +107,7 @@ class AccountRoutes:
 
     def _identity(self) -> dict[str, Any]:
         account = self._desk.broker.book.account
+        ceiling = account.configurations.max_options_trading_level
         return {
             "id": account.id,
             "admin_configurations": {},
@@ -117,8 +119,8 @@ class AccountRoutes:
             "created_at": account.created_at,
             "balance_asof": (account.equity_day - timedelta(days=1)).isoformat(),
             "crypto_tier": 1,
-            "options_approved_level": 3,
-            "options_trading_level": min(3, account.configurations.max_options_trading_level or 3),
+            "options_approved_level": OPTIONS_LEVEL,
+            "options_trading_level": OPTIONS_LEVEL if ceiling is None else min(OPTIONS_LEVEL, ceiling),
         }
 
     def _money(self) -> dict[str, Decimal | str]:

@@ -226,6 +226,16 @@ def test_a_restart_takes_up_every_open_order_where_it_stood() -> None:
     assert world.broker.book.qty("AAPL") == Decimal(1)
 
 
+def test_a_restart_still_ends_an_immediate_order_when_no_quote_comes() -> None:
+    world = World()
+    order = world.submit(qty="1", type="limit", limit_price="90", time_in_force="ioc")
+    world.wait(20)
+    assert world.order(order.id).status == "new"
+    world.restart()
+    world.wait(100)
+    assert world.order(order.id).status == "canceled"
+
+
 def test_a_restart_in_the_middle_of_a_replacement_finishes_it() -> None:
     world = World()
     old = world.submit(qty="5", type="limit", limit_price="95")
