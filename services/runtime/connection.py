@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import ProtocolError
 
+from services.runtime.nats_wire import subject_text
 from services.runtime.parser import StrictParser
 from services.runtime.ports import JournalUnavailableError
 
@@ -146,8 +147,7 @@ class Connection(Client):
             return None  # a sender's nonsense must not end the read loop; bodies are judged by their readers
 
     def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
-        safe = subject.decode("utf-8", "backslashreplace").encode()
-        return super()._build_message(sid, safe, reply, data, headers)
+        return super()._build_message(sid, subject_text(subject).encode(), reply, data, headers)
 
     async def _heard_error(self, error: Exception) -> None:
         self._on_error(error)

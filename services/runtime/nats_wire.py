@@ -1,5 +1,6 @@
 """The bytes of NATS and JetStream that nats-py leaves to its user: replies, headers, API calls."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,6 +20,7 @@ NO_MESSAGE = 10037
 NO_STREAM = 10059
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACE_LINE = b"\r\n" + TRACE_HEADER.encode() + b":"
 _V1_TOKENS = 9
 _V1_STREAM_SEQ = 5
@@ -39,11 +41,6 @@ class PubAck(msgspec.Struct, frozen=True):
     stream: str = ""
     seq: int = 0
     error: ApiError | None = None
-
-
-def encode_now(at: datetime) -> int:
-    """Give a moment in nanoseconds since 1970."""
-    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def moment(since_epoch_ns: int) -> datetime:
@@ -73,13 +70,13 @@ def header_value(raw: bytes, line_start: bytes) -> str | None:
 
 
 def kept_headers(raw: bytes | None) -> tuple[tuple[str, str], ...]:
-    """Keep the trace header of a message; no other header means anything to a reader."""
+    """Keep a well-formed trace header; no other header means anything, and senders' nonsense is not passed on."""
     if raw is None:
         return ()
     trace = header_value(raw, _TRACE_LINE)
-    return () if trace is None else ((TRACE_HEADER, trace),)
+    return () if trace is None or _TRACE.fullmatch(trace) is None else ((TRACE_HEADER, trace),)
 
 
 def subject_text(subject: bytes) -> str:
-    """Read a subject; bytes that are not UTF-8 come out as escapes, which no subject grammar accepts."""
-    return subject.decode("utf-8", "backslashreplace")
+    """Read a subject; bytes that are not UTF-8 come out as escapes, and no two subjects as the same text."""
+    return subject.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")

@@ -46,6 +46,7 @@ class OrderedReader:
         self._wake: asyncio.Future[None] | None = None
         self._subscription: Subscription | None = None
         self._stale = True
+        self._backlogged = False
 
     async def __aenter__(self) -> Self:
         """Listen for the link; the consumer itself starts with the first batch."""
@@ -59,11 +60,14 @@ class OrderedReader:
 
     async def next_batch(self) -> list[Delivered]:
         """Wait for messages and give all that have come, at most `BATCH_MAX`, never an empty list."""
+        if self._backlogged:
+            await asyncio.sleep(0)  # a long replay must not keep leases, health or the kill switch waiting
         while True:
             if self._stale:
                 await self._restart()
             batch = self._take()
             if batch:
+                self._backlogged = len(batch) == BATCH_MAX
                 return batch
             if not self._arrived and not self._stale:
                 await self._wait()

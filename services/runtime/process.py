@@ -108,16 +108,21 @@ class Runtime:
         ended = asyncio.ensure_future(self.connection.ended.wait())
         try:
             await asyncio.wait({serving, stopping, ended, self.failed}, return_when=asyncio.FIRST_COMPLETED)
-            self._health.state = ProcessState.DRAINING
             if stopping.done() and not serving.done():
-                await asyncio.wait(
-                    {serving, self.failed, ended}, timeout=DRAIN_S_MAX, return_when=asyncio.FIRST_COMPLETED
-                )
+                await self._drain({serving, self.failed, ended})
             self._raise_failure(serving, ended)
         finally:
             await _cancel({serving, stopping, ended, *self._tasks})
             if not self.failed.cancel():
                 self.failed.exception()  # told already, or second to another failure
+
+    async def _drain(self, ends: set[asyncio.Future[Any]]) -> None:
+        """Let `serve` finish what it has begun; one that was never ready has begun nothing."""
+        was_ready, self._health.state = self._health.state is ProcessState.READY, ProcessState.DRAINING
+        if was_ready:
+            done, _ = await asyncio.wait(ends, timeout=DRAIN_S_MAX, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self.log.warning("cancelled: still serving after the signal", seconds=DRAIN_S_MAX)
 
     async def close(self) -> None:
         """Give back what is held and close the link; a link that is gone cannot be told."""

@@ -8,7 +8,9 @@ import pytest
 from contracts import subjects
 from contracts.ids import AgentId, OrderId
 from services.runtime.jetstream import JetStreamInbox, JetStreamJournal
+from services.runtime.ordered import BATCH_MAX
 from services.runtime.ports import ConflictError, JournalGapError, JournalUnavailableError
+from services.runtime.reading import catch_up
 from tests.conformance.journals import event
 from tests.nats_server import PAPER, NatsServer
 from tests.waiting import until
@@ -169,6 +171,31 @@ async def test_a_slow_reader_is_waited_for_and_misses_nothing(own_nats_server):
             if recorded.seq == 2000:
                 break
     assert seqs == list(range(1, 2001))
+    await admin.close()
+
+
+async def test_a_long_replay_lets_others_run(own_nats_server):
+    admin = await own_nats_server.connect()
+    journal = JetStreamJournal(admin, PAPER)
+    await journal.wait_for_room()
+    await asyncio.gather(*[journal.start_append(subjects.control(PAPER), event(str(n))) for n in range(2000)])
+    await asyncio.gather(*[journal.append(subjects.control(PAPER), event(str(n))) for n in range(8000)])
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(others())
+    last_turns, longest = 0, 0
+    alone = 0
+    async for _ in catch_up(journal, 0, 10_000):
+        alone = alone + 1 if turns == last_turns else 0
+        last_turns, longest = turns, max(longest, alone)
+    counting.cancel()
+    assert longest <= BATCH_MAX
     await admin.close()
 
 

@@ -145,6 +145,16 @@ async def test_a_standby_waits_and_takes_over_from_a_killed_writer(homes, own_na
     assert (await stats.of(standby))["data"]["epoch"] == 2
 
 
+async def test_a_standby_ends_at_once_when_told(homes, own_nats_server):
+    stats = Stats(own_nats_server, "risk")
+    await stats.of(homes.start(WRITER))
+    standby = homes.start(WRITER)
+    await stats.of(standby, state="starting")
+    standby.terminate()
+    code, log = await exit_of(standby)
+    assert (code, [line["event"] for line in log]) == (0, ["waiting for the lease", "stopped"])
+
+
 async def test_a_writer_whose_lease_is_taken_ends_to_be_restarted(homes, own_nats_server):
     writer = homes.start(WRITER)
     await Stats(own_nats_server, "risk").of(writer)

@@ -25,9 +25,11 @@ def test_a_server_time_is_cut_to_microseconds_exactly():
 
 
 def test_only_the_trace_header_is_kept():
-    raw = b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\ntraceparent: 00-a-b-01\r\nother: x\r\n\r\n"
-    assert kept_headers(raw) == (("traceparent", "00-a-b-01"),)
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    raw = f"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\ntraceparent: {trace}\r\nother: x\r\n\r\n"
+    assert kept_headers(raw.encode()) == (("traceparent", trace),)
     assert kept_headers(b"NATS/1.0\r\nx-traceparent: 1\r\n\r\n") == ()
+    assert kept_headers(b"NATS/1.0\r\ntraceparent: 00-a-b-01\r\n\r\n") == ()
     assert kept_headers(None) == ()
 
 
@@ -36,8 +38,9 @@ def test_a_header_that_is_not_text_is_replaced_and_never_raised():
     assert header_value(b"NATS/1.0\r\nx: cut", b"\r\nx:") == "cut"
 
 
-def test_a_subject_that_is_not_text_becomes_one_that_no_grammar_accepts():
-    assert subject_text(b"intent.paper.demo.\xff") == "intent.paper.demo.\\xff"
+def test_a_subject_that_is_not_text_becomes_one_that_no_grammar_accepts_and_no_other_becomes():
+    assert subject_text(b"intent.paper.demo.\xff") == r"intent.paper.demo.\xff"
+    assert subject_text(rb"intent.paper.demo.\xff") == r"intent.paper.demo.\\xff"
 
 
 @pytest.mark.parametrize(
