@@ -154,7 +154,7 @@ def next_status(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
         case OrderCancelRejected():
             return order.resting if order.status in PENDING else order.status
         case OrderReplaced():
-            return S.WORKING if not order.filled_qty else S.PARTIALLY_FILLED
+            return _status_after_replacement(order, event.terms.qty)
         case _:
             return TRANSITIONS.get(type(event), {}).get(order.status, order.status)
 
@@ -167,16 +167,30 @@ def _status_after_fill(order: OrderState, filled_qty: Decimal) -> OrderStatus:
     return S.PARTIALLY_FILLED if filled_qty else order.status
 
 
+def _status_after_replacement(order: OrderState, qty: Decimal) -> OrderStatus:
+    if order.is_terminal and order.status is not S.FILLED:
+        return order.status  # the news came late: what ended does not live again
+    if order.filled_qty >= qty:
+        return S.FILLED
+    return S.PARTIALLY_FILLED if order.filled_qty else S.WORKING
+
+
 def evolve(order: OrderState, event: AnyOrderEvent, seq: int) -> OrderState:
     """Fold one event into an order; a fill already known by its id changes nothing but the sequence."""
     if isinstance(event, OrderFilled) and event.fill_id in order.fill_ids:
         return replace(order, last_seq=seq)
     status = next_status(order, event)
-    resting = status if status not in PENDING else order.resting
-    if isinstance(event, OrderFilled) and status in PENDING:
-        resting = S.PARTIALLY_FILLED
+    resting = status if status not in PENDING else _resting_below(order.resting, event)
     moved = replace(order, status=status, resting=resting, last_seq=seq)
     return _with_facts(moved, event)
+
+
+def _resting_below(resting: OrderStatus, event: AnyOrderEvent) -> OrderStatus:
+    """Follow where the order would stand, had no cancel or replace been asked for."""
+    if isinstance(event, OrderFilled):
+        return S.PARTIALLY_FILLED
+    below = TRANSITIONS.get(type(event), {}).get(resting, resting)
+    return resting if below in PENDING else below
 
 
 def _with_facts(order: OrderState, event: AnyOrderEvent) -> OrderState:
@@ -191,7 +205,8 @@ def _with_facts(order: OrderState, event: AnyOrderEvent) -> OrderState:
         case OrderAcknowledged():
             return replace(order, broker_order_id=event.broker_order_id)
         case OrderReplaced():
-            return replace(order, broker_order_id=event.broker_order_id, terms=event.terms)
+            worst_price = max(order.worst_price, event.terms.limit_price or ZERO)
+            return replace(order, broker_order_id=event.broker_order_id, terms=event.terms, worst_price=worst_price)
         case OrderRejected():
             return replace(order, detail=f"{event.code}: {event.message}")
         case OrderCancelRejected() | OrderUnknown() | OrderReported():

@@ -4,6 +4,9 @@ from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.enums import EndCause, OrderStatus, OrderType, Side
 from contracts.ids import OPERATOR, AgentId, FillId, IntentId, OrderId, Symbol
@@ -156,3 +159,86 @@ def test_a_fill_while_a_cancel_hangs_is_remembered_when_the_cancel_is_refused() 
     filled = evolve(asked, fill("40"), 2)
     assert filled.status is S.PENDING_CANCEL
     assert evolve(filled, OrderCancelRejected(**STAMP, detail="late"), 3).status is S.PARTIALLY_FILLED
+
+
+def replaced(qty: str, limit_price: str | None = "10") -> OrderReplaced:
+    terms = replace(TERMS, qty=D(qty), limit_price=D(limit_price) if limit_price else None)
+    return OrderReplaced(**STAMP, broker_order_id="b2", terms=terms)
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL - {S.FILLED}))
+def test_a_replacement_told_late_brings_no_ended_order_back(status: S) -> None:
+    assert evolve(order(status), replaced("200"), 7).status is status
+
+
+@pytest.mark.parametrize(
+    ("filled", "qty", "status", "working"),
+    [
+        ("0", "50", S.WORKING, "50"),
+        ("40", "50", S.PARTIALLY_FILLED, "10"),
+        ("40", "40", S.FILLED, "0"),
+        ("40", "30", S.FILLED, "0"),
+        ("100", "150", S.PARTIALLY_FILLED, "50"),
+    ],
+)
+def test_a_replaced_order_works_for_what_its_new_terms_leave(filled: str, qty: str, status: S, working: str) -> None:
+    before = order(S.WORKING)
+    if filled != "0":
+        before = evolve(before, fill(filled), 1)
+    after = evolve(before, replaced(qty), 2)
+    assert (after.status, after.working_qty) == (status, D(working))
+
+
+def test_a_dearer_replacement_raises_the_worst_price_and_a_cheaper_one_does_not_lower_it() -> None:
+    assert evolve(order(S.WORKING), replaced("100", "12"), 1).worst_price == D(12)
+    assert evolve(order(S.WORKING), replaced("100", "8"), 1).worst_price == D(10)
+    assert evolve(order(S.WORKING), replaced("100", None), 1).worst_price == D(10)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status"),
+    [
+        (OrderAcknowledged(**STAMP, broker_order_id="b", broker_status="new"), S.ACKED),
+        (OrderWorking(**STAMP, broker_status="new"), S.WORKING),
+        (OrderUnknown(**STAMP, detail="timeout"), S.UNKNOWN),
+        (OrderReported(**STAMP, broker_event="x", broker_status="y"), S.PENDING_SUBMIT),
+    ],
+)
+def test_what_is_heard_while_a_cancel_hangs_counts_when_the_cancel_is_refused(
+    meanwhile: AnyOrderEvent, status: S
+) -> None:
+    asked = evolve(order(), OrderCancelRequested(**STAMP, requested_by=OPERATOR), 1)
+    heard = evolve(asked, meanwhile, 2)
+    assert heard.status is S.PENDING_CANCEL
+    assert evolve(heard, OrderCancelRejected(**STAMP, detail="late"), 3).status is status
+
+
+def test_asking_to_cancel_twice_forgets_nothing() -> None:
+    state = order(S.WORKING)
+    for seq in (1, 2):
+        state = evolve(state, OrderCancelRequested(**STAMP, requested_by=OPERATOR), seq)
+    assert evolve(state, OrderCancelRejected(**STAMP, detail="late"), 3).status is S.WORKING
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+def test_an_ended_order_works_no_more_and_a_late_fill_shrinks_nothing_below_zero(status: S) -> None:
+    late = evolve(order(status), fill("40"), 7)
+    assert late.working_qty == D(0)
+    assert late.is_terminal
+    assert evolve(late, fill("40"), 8).filled_qty == D(40)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 60)), max_size=12))
+def test_the_filled_quantity_is_the_sum_of_distinct_fills_whatever_happens_between(
+    steps: list[tuple[int, int]],
+) -> None:
+    state, fills = order(), {}
+    for seq, (pick, qty) in enumerate(steps):
+        event = fill(str(qty), fill_id=f"f{qty % 5}") if pick >= len(EVENTS) else EVENTS[pick]
+        if isinstance(event, OrderFilled):
+            fills.setdefault(event.fill_id, event.qty)
+        state = evolve(state, event, seq)
+        assert state.working_qty >= 0
+        assert state.resting not in PENDING
+    assert state.filled_qty == sum(fills.values())
+    assert state.fill_ids == set(fills)
