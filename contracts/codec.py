@@ -13,8 +13,12 @@ from contracts.intents import Intent
 from contracts.market import MarketMessage, RegimeChanged
 from contracts.orders import AnyOrderEvent
 from contracts.upcast import upcast
+from contracts.values import is_plain_number
 
 type JournalEvent = Decision | AnyOrderEvent | ControlEvent | EpochTaken | BrokerEvent | AuditEvent
+
+
+_NUMBERS = frozenset({"qty", "notional_usd", "limit_price", "stop_price"})
 
 
 class UndecodableError(ValueError):
@@ -27,6 +31,7 @@ def _with_retired(current: Any) -> Any:
 
 _encoder = msgspec.json.Encoder()
 _intent_decoder = msgspec.json.Decoder(Intent.__value__)
+_object_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _event_decoder = msgspec.json.Decoder(_with_retired(JournalEvent.__value__))
 _market_decoder = msgspec.json.Decoder(MarketMessage.__value__)
 _regime_decoder = msgspec.json.Decoder(RegimeChanged)
@@ -38,7 +43,13 @@ def encode(message: msgspec.Struct) -> bytes:
 
 
 def decode_intent(body: bytes) -> Intent:
-    """Read an intent from untrusted bytes; raise `UndecodableError` saying what was wrong and where."""
+    """Read an intent from untrusted bytes; raise `UndecodableError` saying what was wrong and where.
+
+    All of it must be JSON, also the fields that we do not know: a decision embeds these bytes for ever.
+    """
+    for name, value in _decode(_object_decoder, body).items():
+        if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
+            raise UndecodableError(f"Invalid decimal string - at `$.{name}`")
     return _decode(_intent_decoder, body)
 
 

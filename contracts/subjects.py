@@ -4,6 +4,7 @@ A subject is `intent.<account>.<agent>.<intent_id>` or `acct.<account>.<kind>[.<
 carry a symbol, in which a dot is written as an underscore (BRK.B is `quote.BRK_B`).
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from contracts.enums import Role
@@ -43,11 +44,17 @@ def intent(account: AccountId, agent: AgentId, intent_id: IntentId) -> str:
 
 
 def parse_intent(subject: str) -> IntentSubject:
-    """Read an intent's subject; raise `BadSubjectError` when it is none."""
+    """Read an intent's subject; raise `BadSubjectError` when it is none.
+
+    NATS lets more stand in a subject than an id may hold. Such an intent gets a decision like any other, under an
+    id made from the bytes of its own, `bad-…`: the agent hears of it on the subjects that it listens to anyway.
+    """
     parts = subject.split(".")
-    if len(parts) != _INTENT_TOKENS or parts[0] != "intent" or not all(is_token(p) for p in parts[1:]):
-        raise BadSubjectError(f"{subject!r} is not intent.<account>.<agent>.<intent_id>")
-    return IntentSubject(AccountId(parts[1]), AgentId(parts[2]), IntentId(parts[3]))
+    if len(parts) != _INTENT_TOKENS or parts[0] != "intent" or not all(is_token(p) for p in parts[1:3]):
+        raise BadSubjectError(f"{subject[:200]!r} is not intent.<account>.<agent>.<intent_id>")
+    given = parts[3]
+    stated = given if is_token(given) else "bad-" + hashlib.blake2b(given.encode(), digest_size=16).hexdigest()
+    return IntentSubject(AccountId(parts[1]), AgentId(parts[2]), IntentId(stated))
 
 
 def intents_of(account: AccountId) -> str:

@@ -13,6 +13,11 @@ _SMALLEST = Decimal(1).scaleb(-DECIMALS_MAX)
 _SUB_DOLLAR_TICK = Decimal("0.0001")
 
 
+def is_plain_number(text: str) -> bool:
+    """Say whether a text is a number as programs write it: no other script's digits, no underscores, no spaces."""
+    return text.isascii() and "_" not in text and text == text.strip()
+
+
 def is_exact(number: Decimal) -> bool:
     """Say whether a number is finite, has at most nine decimals and at most twelve digits before them."""
     if not number.is_finite() or number.adjusted() >= MAGNITUDE_MAX:

@@ -36,6 +36,10 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     agent: AgentId
     scopes: frozenset[Scope]
 
+    def may_see(self, agent: AgentId | None) -> bool:
+        """Say whether this key may read an agent's intents and orders: its own, or with `control` everybody's."""
+        return agent == self.agent or Scope.CONTROL in self.scopes
+
 
 class KeysUnreadableError(Exception):
     """The file of keys is missing or broken: nobody can be let in until it is mended."""

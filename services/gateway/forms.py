@@ -15,6 +15,7 @@ from contracts.enums import KillMode, OrderType, Side, TimeInForce
 from contracts.ids import IntentId, OrderId, Symbol
 from contracts.intents import CancelIntent, IntentMeta, SubmitIntent, TokenText
 from contracts.reasons import RefusalCode
+from contracts.values import is_plain_number
 from services.gateway.refusals import Refusal
 
 NumberOrText = Annotated[
@@ -74,6 +75,8 @@ _submit = msgspec.json.Decoder(SubmitForm)
 _cancel = msgspec.json.Decoder(CancelForm)
 _kill = msgspec.json.Decoder(KillForm)
 _NULL = b"null"
+_whole = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+_NUMBERS = frozenset({"qty", "notional_usd", "limit_price", "stop_price"})
 _AMOUNTS = ("qty", "notional_usd")
 
 
@@ -84,6 +87,7 @@ def read_submit(body: bytes) -> SubmitForm:
     if not given.intersection(_AMOUNTS):
         missing.insert(2, "qty")
     _refuse_missing(missing)
+    _refuse_odd_numbers(body)
     return _read(_submit, body)
 
 
@@ -131,6 +135,15 @@ def _refuse_missing(missing: Sequence[str]) -> None:
     if missing:
         message = f"these fields are required: {', '.join(missing)}"
         raise Refusal(RefusalCode.MISSING_REQUIRED_FIELDS, message, details={"missing": list(missing)})
+
+
+def _refuse_odd_numbers(body: bytes) -> None:
+    """Refuse numbers in forms that Python reads and programs do not mean, such as 1_0 or another script's digits."""
+    for name, value in _read(_whole, body).items():
+        if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
+            raise Refusal(
+                RefusalCode.INVALID_BODY, f"the body cannot be read: Invalid decimal string - at `$.{name}`"
+            )
 
 
 def _read(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

@@ -7,6 +7,7 @@ from operator import attrgetter
 from projections.account import AccountState
 from projections.orders import OrderState
 from services.gateway.answers import OrderAnswer
+from services.gateway.api_keys import ApiKey
 
 
 class OrdersShown(StrEnum):
@@ -45,9 +46,10 @@ def order_answer(order: OrderState) -> OrderAnswer:
     )
 
 
-def orders_shown(state: AccountState, shown: OrdersShown, limit: int) -> tuple[OrderAnswer, ...]:
-    """List orders, newest first, at most `limit`."""
-    newest_first = sorted(_chosen(state, shown), key=attrgetter("decision_seq"), reverse=True)
+def orders_shown(state: AccountState, shown: OrdersShown, limit: int, key: ApiKey) -> tuple[OrderAnswer, ...]:
+    """List the orders that a key may see, newest first, at most `limit`."""
+    visible = (order for order in _chosen(state, shown) if key.may_see(order.agent))
+    newest_first = sorted(visible, key=attrgetter("decision_seq"), reverse=True)
     return tuple(order_answer(order) for order in newest_first[:limit])
 
 

@@ -22,6 +22,7 @@ from services.gateway.answers import (
     StateAnswer,
     SymbolExposureAnswer,
 )
+from services.gateway.api_keys import ApiKey
 from services.gateway.decision_answers import risk_headroom
 from services.gateway.headroom import headroom, losses, trades_today
 from services.gateway.order_answers import OrdersShown, orders_shown
@@ -40,8 +41,8 @@ class Moment(NamedTuple):
     today: date
 
 
-def state_answer(at: Moment, mode: str) -> StateAnswer:
-    """Show the account: money, positions, open orders and what may still be done."""
+def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
+    """Show the account: money, positions, the open orders that a key may see, and what may still be done."""
     state = at.state
     trading_state, reasons = trading_state_of(state)
     return StateAnswer(
@@ -53,7 +54,7 @@ def state_answer(at: Moment, mode: str) -> StateAnswer:
         kill=_kill(state),
         balances=_balances(state),
         positions=tuple(_position(state, held) for held in state.positions.values() if held.qty),
-        open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX),
+        open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX, key),
         risk_headroom=_headroom(at),
         broker_up=state.broker_up,
         state_seq=at.seq,

@@ -89,7 +89,7 @@ def _no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answe
 
 def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp, answer: Answer) -> Decision:
     """Put an answer on the record, with everything that somebody needs to decide it again."""
-    readable = answer.action is not None or _is_json(stated.body)
+    readable = answer.action is not None or _is_json(stated.body)  # an action means that all of it was read
     return Decision(
         epoch=stamp.epoch,
         at=evidence.decided_at,

@@ -58,7 +58,7 @@ class MarketWatch:
         if symbol is None:
             return None, None
         quote, regime = self._quotes.get(subjects.quote(symbol)), self._regimes.get(subjects.regime(symbol))
-        return _quote(quote), None if regime is None else decode_regime(regime)
+        return _quote(quote), _regime(regime)
 
 
 def _symbol_of(intent_body: bytes) -> Symbol | None:
@@ -67,6 +67,13 @@ def _symbol_of(intent_body: bytes) -> Symbol | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return Symbol(symbol) if isinstance(symbol, str) else None
+
+
+def _regime(body: bytes | None) -> RegimeChanged | None:
+    try:
+        return None if body is None else decode_regime(body)
+    except UndecodableError:
+        return None  # evidence that no control leans on
 
 
 def _quote(body: bytes | None) -> Quote | None:

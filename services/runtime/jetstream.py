@@ -156,7 +156,9 @@ class JetStreamInbox:
                     if is_answerable(text):
                         yield Received(seq, text, moment(at_ns), body, kept_headers(headers))
                     else:
-                        get_logger("inbox").warning("skipped an intent on a malformed subject", seq=seq, subject=text)
+                        get_logger("inbox").warning(
+                            "skipped an intent on a malformed subject", seq=seq, subject=text[:200]
+                        )
 
     async def last_seq(self) -> int:
         """Give the sequence of the newest intent of this account, 0 when there is none."""

@@ -16,6 +16,7 @@ STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")
 TRADES_OR_LISTENS = frozenset({"oms", "regime"})
 """The processes that speak with the broker; no other is told its keys."""
 WITHHELD = "withheld"
+SIMULATOR_SOCKETS = "8"
 BROKER_SECRETS = ("ALPACA_API_KEY", "ALPACA_API_SECRET")
 
 
@@ -51,7 +52,9 @@ def simulator_program(home: Path, port: int, keys: Simulator, env: Mapping[str, 
         "LOCKGATE_SIM_CONTROL_KEY": keys.control_key,
     }
     argv = python_module("services.simulator", "--port", str(port), "--data-dir", str(home / "simulator"))
-    return Program(name="simulator", argv=argv, env=_without_secrets(env) | secrets)
+    # Alpaca allows one socket of each kind, and ours hold them; here a person's own client may listen too.
+    listeners = {"LOCKGATE_SIM_TRADE_STREAMS": SIMULATOR_SOCKETS, "LOCKGATE_SIM_DATA_STREAMS": SIMULATOR_SOCKETS}
+    return Program(name="simulator", argv=argv, env=listeners | _without_secrets(env) | secrets)
 
 
 def process_program(name: str, settings: Settings, env: Mapping[str, str]) -> Program:

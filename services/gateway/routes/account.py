@@ -3,6 +3,7 @@
 from litestar import get
 from litestar.di import NamedDependency
 
+from services.gateway.access import ApiRequest
 from services.gateway.answers import RiskStateAnswer, StateAnswer
 from services.gateway.api_keys import Scope
 from services.gateway.gateway import Gateway
@@ -24,9 +25,9 @@ _RISK = Operation(
 
 
 @get("/v1/state", opt=_STATE.as_option(), sync_to_thread=False)
-def show_state(gateway: NamedDependency[Gateway]) -> StateAnswer:
+def show_state(request: ApiRequest, gateway: NamedDependency[Gateway]) -> StateAnswer:
     """Show the account."""
-    return state_answer(gateway.moment(), gateway.mode)
+    return state_answer(gateway.moment(), gateway.mode, request.auth)
 
 
 @get("/v1/risk/state", opt=_RISK.as_option(), sync_to_thread=False)

@@ -85,7 +85,7 @@ async def look(
 ) -> Response[IntentStory] | Response[PendingAnswer]:
     """Show one intent of one agent."""
     whose = AgentId(agent or request.auth.agent)
-    if not is_token(intent_id) or not is_token(whose):
+    if not is_token(intent_id) or not is_token(whose) or not request.auth.may_see(whose):
         raise _unknown(intent_id)
     decided = await gateway.clerk.decision(whose, IntentId(intent_id))
     if decided is not None:

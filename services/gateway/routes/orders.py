@@ -29,7 +29,7 @@ _ORDER_ID = Parameter(
 )
 _LIST = Operation(
     name="listOrders",
-    summary="List orders of the whole account, newest first.",
+    summary="List the key's own orders, newest first; a key with `control` sees everybody's.",
     scope=Scope.READ,
     parameters=(
         Parameter(
@@ -73,20 +73,24 @@ _CANCEL = Operation(
 
 @get("/v1/orders", opt=_LIST.as_option(), sync_to_thread=False)
 def list_orders(
+    request: ApiRequest,
     gateway: NamedDependency[Gateway],
     status: Annotated[OrdersShown, QueryParameter()] = OrdersShown.OPEN,
     limit: Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
 ) -> OrdersAnswer:
-    """List the account's orders."""
+    """List the orders that the key may see."""
     view = gateway.view
-    return OrdersAnswer(orders=orders_shown(view.state, status, limit), state_seq=view.seq, as_of=view.as_of)
+    shown = orders_shown(view.state, status, limit, request.auth)
+    return OrdersAnswer(orders=shown, state_seq=view.seq, as_of=view.as_of)
 
 
 @get("/v1/orders/{order_id:str}", opt=_SHOW.as_option(), sync_to_thread=False)
-def show_order(gateway: NamedDependency[Gateway], order_id: Annotated[str, PathParameter()]) -> OrderAnswer:
+def show_order(
+    request: ApiRequest, gateway: NamedDependency[Gateway], order_id: Annotated[str, PathParameter()]
+) -> OrderAnswer:
     """Show one order."""
     order = gateway.view.state.orders.get(OrderId(order_id))
-    if order is None:
+    if order is None or not request.auth.may_see(order.agent):
         raise _unknown(order_id)
     return order_answer(order)
 

@@ -1,12 +1,13 @@
 """Identifiers, subjects, values: the grammar that everything else leans on."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import subjects
+from contracts import codec, subjects
 from contracts.ids import AccountId, AgentId, IntentId, Symbol, is_symbol, is_token, order_id_for
 from contracts.values import has_price_step, is_exact, plain
 
@@ -85,3 +86,25 @@ def test_equal_numbers_are_written_alike(number: Decimal) -> None:
     assert str(plain(number)) == str(plain(number * Decimal("1.000")))
     assert plain(number) == number
     assert "E" not in str(plain(number)) or abs(number) < Decimal("1e-6")
+
+
+@pytest.mark.parametrize("odd", ["é", "a*", "%s", "x" * 65, ">", "a\n"])
+def test_an_intent_under_an_odd_id_is_still_decided_under_an_id_of_its_own(odd: str) -> None:
+    parsed = subjects.parse_intent(f"intent.paper.demo.{odd}")
+    assert parsed.intent_id.startswith("bad-")
+    assert is_token(parsed.intent_id)
+    assert parsed == subjects.parse_intent(f"intent.paper.demo.{odd}")
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xfe", b"\\q", b"\x01"])
+def test_an_intent_whose_unknown_fields_are_no_json_is_not_read(junk: bytes) -> None:
+    body = b'{"type":"intent.cancel.v1","intent_id":"i","order_id":"o","junk":"' + junk + b'"}'
+    with pytest.raises(codec.UndecodableError):
+        codec.decode_intent(body)
+
+
+@pytest.mark.parametrize("number", ["1_0", " 10", "10 ", "\u0663", "\uff11", ""])
+def test_a_number_in_a_form_that_programs_do_not_write_is_not_read(number: str) -> None:
+    body = {"type": "intent.submit.v1", "intent_id": "i", "symbol": "AAPL", "side": "buy", "qty": number}
+    with pytest.raises(codec.UndecodableError, match="qty"):
+        codec.decode_intent(json.dumps(body | {"order_type": "market"}).encode())

@@ -93,13 +93,24 @@ async def test_orders_are_listed_newest_first_open_ones_by_default(world: World)
     await happen(world, second, OrderCanceled(epoch=0, at=START, order_id=second))
 
     async def listed(query: str) -> list[str]:
-        response = await world.call("GET", f"/v1/orders{query}", key="eve")
+        response = await world.call("GET", f"/v1/orders{query}")
         return [order["order_id"] for order in response.json()["orders"]]
 
     assert await listed("") == [third, first]
     assert await listed("?status=closed") == [second]
     assert await listed("?status=all") == [third, second, first]
     assert await listed("?status=all&limit=1") == [third]
+
+
+async def test_an_agent_sees_its_own_orders_and_an_operator_everybodys(world: World):
+    order_id = await place(world, "i-own")
+
+    async def listed(key: str) -> list[str]:
+        response = await world.call("GET", "/v1/orders", key=key)
+        return [order["order_id"] for order in response.json()["orders"]]
+
+    assert [await listed(key) for key in ("demo", "eve", "operator")] == [[order_id], [], [order_id]]
+    assert (await world.call("GET", f"/v1/orders/{order_id}", key="eve")).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["status=some", "limit=0", "limit=501", "limit=many"])

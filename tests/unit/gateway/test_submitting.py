@@ -160,11 +160,12 @@ async def test_the_whole_story_of_an_intent_has_its_checks_and_its_order(world: 
     assert story["terms"]["symbol"] == "AAPL"
 
 
-async def test_anothers_intent_is_found_by_naming_its_agent(world: World):
+async def test_anothers_intent_is_found_by_an_operator_who_names_its_agent_and_by_nobody_else(world: World):
     await world.submit("eve")
 
     assert (await world.call("GET", "/v1/intents/i-1")).status_code == 404
-    assert (await world.call("GET", "/v1/intents/i-1?agent=eve")).json()["agent"] == "eve"
+    assert (await world.call("GET", "/v1/intents/i-1?agent=eve")).status_code == 404
+    assert (await world.call("GET", "/v1/intents/i-1?agent=eve", key="operator")).json()["agent"] == "eve"
 
 
 @pytest.mark.parametrize("intent_id", ["never", "a.b", "a*", "%3E", "x" * 65])
