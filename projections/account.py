@@ -35,6 +35,10 @@ class Day(Value, frozen=True, kw_only=True):
     submits: int = 0
     peak_equity_usd: Decimal | None = None
 
+    def submits_on(self, trading_day: date) -> int:
+        """Give how many new-risk orders count on a day; a clock that runs behind does not begin a day anew."""
+        return self.submits if self.trading_day is not None and trading_day <= self.trading_day else 0
+
 
 class AccountState(Value, frozen=True, kw_only=True):
     """One account as its journal tells it."""
@@ -93,8 +97,10 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
     if order is None:
         return state
     state = _in_day(state, decision.evidence.trading_day)
-    day = replace(state.day, submits=state.day.submits + (0 if order.reduces else 1))
-    paced = state.pace if order.reduces else with_order(state.pace, decision.evidence.decided_at)
+    if order.reduces:
+        return _put_order(state, order)  # counts against no pace, and no control looked at its quote
+    day = replace(state.day, submits=state.day.submits + 1)
+    paced = with_order(state.pace, decision.evidence.decided_at)
     return _put_order(replace(state, day=day, pace=paced), order, _mid(decision.evidence.quote))
 
 
@@ -106,11 +112,17 @@ def _after_order_event(state: AccountState, event: AnyOrderEvent, seq: int) -> A
     known = state.orders.get(event.order_id)
     if known is None:
         if isinstance(event, OrderAdopted):
-            return _put_order(state, orders.order_from_adoption(event, seq))
+            return _put_order(state, _adopted(state, event, seq))
         return _filled(state, event) if isinstance(event, OrderFilled) else state
     repeated = isinstance(event, OrderFilled) and event.fill_id in known.fill_ids
     state = _put_order(state, orders.evolve(known, event, seq))
     return _filled(state, event) if isinstance(event, OrderFilled) and not repeated else state
+
+
+def _adopted(state: AccountState, event: OrderAdopted, seq: int) -> OrderState:
+    """Begin an adopted order's life; one without a price counts at the last mark, if there is one."""
+    order = orders.order_from_adoption(event, seq)
+    return replace(order, worst_price=order.worst_price or state.exposure.of(event.terms.symbol).mark_price)
 
 
 def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | None = None) -> AccountState:
@@ -171,8 +183,11 @@ def _marked(state: AccountState, symbol: Symbol, mark_price: Decimal) -> Account
 
 def _after_observation(state: AccountState, seen: AccountObserved) -> AccountState:
     state = _in_day(replace(state, observed=seen), seen.trading_day)
-    peak = max(state.day.peak_equity_usd or seen.equity_usd, seen.equity_usd)
-    state = replace(state, day=replace(state.day, peak_equity_usd=peak))
+    if seen.equity_usd.is_finite():
+        peak = (
+            seen.equity_usd if state.day.peak_equity_usd is None else max(state.day.peak_equity_usd, seen.equity_usd)
+        )
+        state = replace(state, day=replace(state.day, peak_equity_usd=peak))
     for position in seen.positions:
         if position.current_price is not None and position.symbol in state.positions:
             state = _marked(state, position.symbol, position.current_price)

@@ -55,20 +55,18 @@ class Worst(NamedTuple):
 def worst(one: SymbolExposure) -> Worst:
     """Work one symbol's worst case out.
 
-    Buys that only cover a short, and sells that only reduce a long, add nothing; once the working quantity goes
-    beyond the position, all of it counts. Net takes the position at its signed value.
+    A side alone: buys that only cover a short, and sells that only reduce a long, add nothing; once the working
+    quantity goes beyond the position, all of it counts. Net: the position at its signed value with everything
+    working on that side, also what covers, because a covered short no longer stands against other symbols' longs.
     """
     qty, buys_usd, sells_usd = one.position_qty, one.buy_notional_usd, one.sell_notional_usd
     if not qty:
         return Worst(buys_usd, sells_usd, buys_usd, sells_usd)
     value_usd = qty * one.mark_price
+    net_long_usd, net_short_usd = buys_usd + value_usd, sells_usd - value_usd
     if qty > 0:
-        long_usd = value_usd + buys_usd
-        short_usd = sells_usd if one.sell_qty > qty else ZERO
-        return Worst(long_usd, short_usd, long_usd, short_usd - value_usd)
-    long_usd = buys_usd if one.buy_qty > -qty else ZERO
-    short_usd = sells_usd - value_usd
-    return Worst(long_usd, short_usd, long_usd + value_usd, short_usd)
+        return Worst(net_long_usd, sells_usd if one.sell_qty > qty else ZERO, net_long_usd, net_short_usd)
+    return Worst(buys_usd if one.buy_qty > -qty else ZERO, net_short_usd, net_long_usd, net_short_usd)
 
 
 class Totals(Value, frozen=True, kw_only=True):
@@ -125,5 +123,6 @@ def with_working(one: SymbolExposure, side: Side, qty: Decimal, notional_usd: De
 
 
 def with_position(one: SymbolExposure, qty: Decimal, mark_price: Decimal) -> SymbolExposure:
-    """Set the position and the price it is valued at."""
-    return replace(one, position_qty=qty, mark_price=mark_price)
+    """Set the position and the price it is valued at; a price that is none leaves the last one standing."""
+    usable = mark_price.is_finite() and mark_price > 0
+    return replace(one, position_qty=qty, mark_price=mark_price if usable else one.mark_price)

@@ -1,4 +1,8 @@
-"""Account states as bytes and back, for snapshots: equal states give equal bytes."""
+"""Account states as bytes and back, for snapshots: the same folds give the same bytes.
+
+Maps are written in the order of their keys, whatever their history. Numbers keep their exponents (1.0 is not written
+as 1), because later decisions show them: a snapshot that shortened them would not re-derive byte for byte.
+"""
 
 from typing import Any, get_args, get_origin
 
@@ -7,8 +11,9 @@ from immutables import Map
 
 from projections.account import AccountState
 
-SCHEMA = "account-state-1"
-"""Change this with the shape of `AccountState`: a snapshot of another schema is discarded and replayed."""
+SCHEMA = "account-state-2"
+"""Change this with the shape of `AccountState` or with what its fold makes of events: a snapshot of another schema
+is discarded and replayed."""
 
 
 def _to_plain(value: Any) -> Any:
@@ -31,7 +36,7 @@ _decoder = msgspec.json.Decoder(AccountState, dec_hook=_from_plain)
 
 
 def encode_state(state: AccountState) -> bytes:
-    """Write a state; two equal states give the same bytes, whatever their history."""
+    """Write a state; the order in which its maps were filled does not show."""
     return _encoder.encode(state)
 
 

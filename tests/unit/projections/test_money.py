@@ -74,10 +74,10 @@ def exposure(position: str, buys: str = "0", sells: str = "0", price: str = "10"
         (NO_EXPOSURE, "0", "0", "0", "0"),
         (exposure("0", buys="5"), "50", "0", "50", "0"),
         (exposure("10"), "100", "0", "100", "-100"),
-        (exposure("10", buys="5", sells="10"), "150", "0", "150", "-100"),
+        (exposure("10", buys="5", sells="10"), "150", "0", "150", "0"),
         (exposure("10", sells="11"), "100", "110", "100", "10"),
         (exposure("-10"), "0", "100", "-100", "100"),
-        (exposure("-10", buys="10", sells="5"), "0", "150", "-100", "150"),
+        (exposure("-10", buys="10", sells="5"), "0", "150", "0", "150"),
         (exposure("-10", buys="11"), "110", "100", "10", "100"),
     ],
 )
