@@ -1,8 +1,12 @@
 """Roots of every message: how structs are frozen, tagged and versioned."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone; without one it would name no moment, and could not be compared with one that has."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +25,6 @@ class Event(Message, frozen=True, kw_only=True):
     """
 
     epoch: int
-    at: datetime
+    at: Moment
     correlation_id: str | None = None
     causation_seq: int = 0

@@ -17,7 +17,9 @@ from contracts.values import is_plain_number
 
 type JournalEvent = Decision | AnyOrderEvent | ControlEvent | EpochTaken | BrokerEvent | AuditEvent
 
-
+NESTING_MAX = 256
+"""More opening brackets than this are refused in an intent. Decisions embed intents, one level deeper: one that can
+just be read here would otherwise be a decision that nobody can read, and so the end of its journal."""
 _NUMBERS = frozenset({"qty", "notional_usd", "limit_price", "stop_price"})
 
 
@@ -31,6 +33,7 @@ def _with_retired(current: Any) -> Any:
 
 _encoder = msgspec.json.Encoder()
 _intent_decoder = msgspec.json.Decoder(Intent.__value__)
+_json_decoder = msgspec.json.Decoder(float_hook=str)
 _object_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _event_decoder = msgspec.json.Decoder(_with_retired(JournalEvent.__value__))
 _market_decoder = msgspec.json.Decoder(MarketMessage.__value__)
@@ -47,10 +50,27 @@ def decode_intent(body: bytes) -> Intent:
 
     All of it must be JSON, also the fields that we do not know: a decision embeds these bytes for ever.
     """
+    if not _is_shallow(body):
+        raise UndecodableError(f"more than {NESTING_MAX} opening brackets")
     for name, value in _decode(_object_decoder, body).items():
         if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
             raise UndecodableError(f"Invalid decimal string - at `$.{name}`")
     return _decode(_intent_decoder, body)
+
+
+def is_recordable(body: bytes) -> bool:
+    """Say whether bytes are JSON that can stand inside a decision, so that every reader gets through them."""
+    if not _is_shallow(body):
+        return False
+    try:
+        _decode(_json_decoder, body)
+    except UndecodableError:
+        return False
+    return True
+
+
+def _is_shallow(body: bytes) -> bool:
+    return body.count(b"[") + body.count(b"{") <= NESTING_MAX
 
 
 def decode_event(body: bytes) -> JournalEvent:

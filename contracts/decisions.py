@@ -1,11 +1,11 @@
 """Risk's answer, self-contained: from it and the journal before it anyone can decide again, byte for byte."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 import msgspec
 
-from contracts.base import Event, Value
+from contracts.base import Event, Moment, Value
 from contracts.enums import Action, Outcome, Side
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.market import Quote, RegimeChanged
@@ -52,8 +52,8 @@ class Reservation(Value, frozen=True, kw_only=True):
 class Evidence(Value, frozen=True, kw_only=True):
     """What the decision saw of the world outside the journal, with the times that say how old it was."""
 
-    received_at: datetime
-    decided_at: datetime
+    received_at: Moment
+    decided_at: Moment
     trading_day: date
     quote: Quote | None = None
     regime: RegimeChanged | None = None
@@ -81,7 +81,7 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     state_seq: int
     limits_version: int
     code_version: str
-    valid_until: datetime | None = None
+    valid_until: Moment | None = None
     intent_seq: int = 0
     intent: msgspec.Raw = msgspec.field(default_factory=lambda: NO_INTENT)
     malformed: bytes | None = None

@@ -1,6 +1,7 @@
 """The limits of one account: one immutable, numbered set."""
 
 from decimal import Decimal
+from typing import Any
 
 from contracts.base import Value
 from contracts.ids import Symbol
@@ -9,6 +10,9 @@ DEFAULT_ALLOWLIST = tuple(
     Symbol(s)
     for s in "AAPL AMZN AVGO GOOGL JPM META MSFT NVDA SPY TSLA XOM".split()  # noqa: SIM905 - a list to read
 )
+
+COUNT_MAX = 1_000_000_000
+"""Counts and milliseconds (eleven days) stay below this, so that adding them to a time cannot overflow."""
 
 
 class LimitSet(Value, frozen=True, kw_only=True):
@@ -29,3 +33,19 @@ class LimitSet(Value, frozen=True, kw_only=True):
     decision_ttl_ms: int = 30_000
     market_collar_bps: Decimal = Decimal(100)
     symbol_allowlist: tuple[Symbol, ...] = DEFAULT_ALLOWLIST
+
+    def __post_init__(self) -> None:
+        """Refuse limits that no order could be held against: infinite, negative or not a number."""
+        for name in self.__struct_fields__:
+            if not _is_usable(getattr(self, name)):
+                raise ValueError(f"{name} must be a finite number from zero up, below {COUNT_MAX} if it is a count")
+
+
+def _is_usable(limit: Any) -> bool:
+    match limit:
+        case Decimal():
+            return limit.is_finite() and limit >= 0
+        case int():
+            return 0 <= limit < COUNT_MAX
+        case _:
+            return True

@@ -1,9 +1,8 @@
 """Market data and regime changes: evidence for decisions, never truth about the account."""
 
-from datetime import datetime
 from decimal import Decimal
 
-from contracts.base import Message
+from contracts.base import Message, Moment
 from contracts.enums import Regime
 from contracts.ids import Symbol
 
@@ -16,7 +15,7 @@ class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):
     ask_price: Decimal
     bid_size: Decimal
     ask_size: Decimal
-    at: datetime
+    at: Moment
     seq: int
     source: str
 
@@ -37,7 +36,7 @@ class Bar(Message, frozen=True, kw_only=True, tag="bar.v1"):
     low: Decimal
     close: Decimal
     volume: Decimal
-    at: datetime
+    at: Moment
     source: str
 
 
@@ -49,7 +48,7 @@ class SymbolStatus(Message, frozen=True, kw_only=True, tag="status.v1"):
     message: str
     reason_code: str
     reason: str
-    at: datetime
+    at: Moment
     source: str
 
 
@@ -61,7 +60,7 @@ class RegimeChanged(Message, frozen=True, kw_only=True, tag="regime.changed.v1")
     previous: Regime | None
     confidence: Decimal
     reasons: tuple[str, ...]
-    at: datetime
+    at: Moment
 
 
 type MarketMessage = Quote | Bar | SymbolStatus

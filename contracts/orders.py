@@ -1,9 +1,8 @@
 """What we ask the broker to do, and what became of it. Quantities are shares, prices USD per share."""
 
-from datetime import datetime
 from decimal import Decimal
 
-from contracts.base import Event, Value
+from contracts.base import Event, Moment, Value
 from contracts.enums import EndCause, OrderType, Side, TimeInForce
 from contracts.ids import AgentId, FillId, OrderId, Symbol
 from contracts.reasons import RejectionCode
@@ -56,7 +55,7 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True, tag="order.filled.v1"):
     qty: Decimal
     price: Decimal
     cum_qty: Decimal
-    filled_at: datetime
+    filled_at: Moment
     recovered: bool = False
 
 

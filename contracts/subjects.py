@@ -18,6 +18,7 @@ LEASES_BUCKET = "LEASES"
 MARKET_WIDE = Symbol("_market")
 
 _INTENT_TOKENS = 4
+_ODD = "_odd-"
 
 
 class BadSubjectError(ValueError):
@@ -47,13 +48,15 @@ def parse_intent(subject: str) -> IntentSubject:
     """Read an intent's subject; raise `BadSubjectError` when it is none.
 
     NATS lets more stand in a subject than an id may hold. Such an intent gets a decision like any other, under an
-    id made from the bytes of its own, `bad-…`: the agent hears of it on the subjects that it listens to anyway.
+    id made from the bytes of its own, `_odd-…`: the agent hears of it on the subjects that it listens to anyway. Ids
+    that begin so are themselves taken for odd, so that nobody can state the one that another intent was given.
     """
     parts = subject.split(".")
     if len(parts) != _INTENT_TOKENS or parts[0] != "intent" or not all(is_token(p) for p in parts[1:3]):
         raise BadSubjectError(f"{subject[:200]!r} is not intent.<account>.<agent>.<intent_id>")
     given = parts[3]
-    stated = given if is_token(given) else "bad-" + hashlib.blake2b(given.encode(), digest_size=16).hexdigest()
+    fine = is_token(given) and not given.startswith(_ODD)
+    stated = given if fine else _ODD + hashlib.blake2b(given.encode(), digest_size=16).hexdigest()
     return IntentSubject(AccountId(parts[1]), AgentId(parts[2]), IntentId(stated))
 
 

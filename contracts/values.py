@@ -4,6 +4,7 @@ from decimal import Decimal
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
+_ONE = Decimal(1)
 BPS = Decimal("0.0001")
 DECIMALS_MAX = 9
 """Alpaca takes quantities and notionals with up to nine decimals (POST /v2/orders)."""
@@ -33,5 +34,4 @@ def has_price_step(price: Decimal) -> bool:
 def plain(number: Decimal) -> Decimal:
     """Write a number the one canonical way, without exponent and trailing zeros, so equal values are equal bytes."""
     short = number.normalize()
-    exponent = short.as_tuple().exponent
-    return short.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short
+    return short.quantize(_ONE) if "E+" in str(short) else short

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from contracts.codec import UndecodableError, decode_intent
+from contracts.codec import UndecodableError, decode_intent, is_recordable
 from contracts.decisions import NO_INTENT, Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import Action, Outcome
 from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, order_id_for
@@ -16,7 +16,7 @@ from contracts.intents import CancelIntent, Intent, ReplaceIntent, SubmitIntent
 from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
-from contracts.values import ZERO
+from contracts.values import ZERO, plain
 from projections.account import AccountState
 from projections.exposure import Totals
 from projections.pace import orders_in_window
@@ -26,6 +26,8 @@ from services.risk.situation import Situation, measure
 
 C = DenialCode
 _MS = timedelta(milliseconds=1)
+_SHOWN_CHARS = 200
+"""So much of what an agent wrote, or of what was wrong with it, is repeated to it."""
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -65,7 +67,7 @@ def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp
     try:
         intent = decode_intent(stated.body)
     except UndecodableError as error:
-        reason = Reason(code=C.MALFORMED, message=f"the intent cannot be read: {error}")
+        reason = Reason(code=C.MALFORMED, message=f"the intent cannot be read: {str(error)[:_SHOWN_CHARS]}")
         return _record(state, stated, evidence, stamp, Answer(reason=reason))
     return _record(state, stated, evidence, stamp, _answer(state, stated, evidence, intent))
 
@@ -89,7 +91,7 @@ def _no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answe
 
 def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp, answer: Answer) -> Decision:
     """Put an answer on the record, with everything that somebody needs to decide it again."""
-    readable = answer.action is not None or _is_json(stated.body)  # an action means that all of it was read
+    readable = answer.action is not None or is_recordable(stated.body)  # an action means that all of it was read
     return Decision(
         epoch=stamp.epoch,
         at=evidence.decided_at,
@@ -110,17 +112,9 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         code_version=stamp.code_version,
         valid_until=answer.valid_until,
         intent_seq=stated.seq,
-        intent=msgspec.Raw(stated.body) if readable else NO_INTENT,
+        intent=msgspec.Raw(stated.body.strip()) if readable else NO_INTENT,  # a reader finds no blanks around it
         malformed=None if readable else stated.body,
     )
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
 
 
 def _late(state: AccountState, evidence: Evidence) -> Reason | None:
@@ -157,7 +151,7 @@ def _approve(at: Situation, stated: Stated, checks: tuple[Check, ...]) -> Answer
         side=intent.side,
         order_type=intent.order_type,
         qty=at.qty,
-        limit_price=intent.limit_price,
+        limit_price=None if intent.limit_price is None else plain(intent.limit_price),
         time_in_force=intent.time_in_force,
         extended_hours=intent.extended_hours,
     )
@@ -185,7 +179,7 @@ def _answer_cancel(state: AccountState, stated: Stated, intent: CancelIntent) ->
     """Approve a cancel of one's own working order; it can only cut risk, so it is never too late for one."""
     order = state.orders.get(intent.order_id)
     if order is None:
-        message = f"there is no order {str(intent.order_id)[:80]!r} in this account today"
+        message = f"there is no order {intent.order_id[:_SHOWN_CHARS]!r} in this account today"
         return _no(Action.CANCEL, Reason(code=C.ORDER_NOT_FOUND, message=message))
     if stated.agent not in (order.agent, OPERATOR):
         message = f"order {order.order_id} belongs to {order.agent}: agents cancel their own orders"

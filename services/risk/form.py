@@ -12,6 +12,8 @@ C = DenialCode
 OFFERED_TYPES = (OrderType.MARKET, OrderType.LIMIT)
 OFFERED_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 EXTENDED_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
+_SHOWN_CHARS = 40
+"""So much of what an agent wrote is repeated to it."""
 
 
 def _reason(code: DenialCode, message: str, attempted: Decimal | None = None) -> Reason:
@@ -22,7 +24,8 @@ def _reason(code: DenialCode, message: str, attempted: Decimal | None = None) ->
 def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
     """Find the first fault in an intent's form; `stated_id` is the subject's id, which the server vouched for."""
     if intent.intent_id != stated_id:
-        message = f"the body says intent_id {intent.intent_id!r}, its subject says {stated_id!r}: they must be equal"
+        said = _short(intent.intent_id)
+        message = f"the body says intent_id {said!r}, its subject says {stated_id!r}: they must be equal"
         return _reason(C.INTENT_ID_MISMATCH, message)
     return _submit_fault(intent) if isinstance(intent, SubmitIntent) else None
 
@@ -30,7 +33,7 @@ def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
 def _submit_fault(intent: SubmitIntent) -> Reason | None:
     if not is_symbol(intent.symbol):
         return _reason(
-            C.INVALID_SYMBOL, f"{intent.symbol!r} is not a symbol: use capital letters, as in AAPL or BRK.B"
+            C.INVALID_SYMBOL, f"{_short(intent.symbol)!r} is not a symbol: use capital letters, as in AAPL or BRK.B"
         )
     return _qty_fault(intent) or _price_fault(intent) or _combination_fault(intent)
 
@@ -83,5 +86,5 @@ def _is_fractional(qty: Decimal | None) -> bool:
     return qty is not None and qty != qty.to_integral_value()
 
 
-def _short(number: Decimal) -> str:
-    return str(number)[:40]
+def _short(stated: Decimal | str) -> str:
+    return str(stated)[:_SHOWN_CHARS]

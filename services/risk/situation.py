@@ -9,7 +9,7 @@ from contracts.enums import OrderType, Side
 from contracts.intents import SubmitIntent
 from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
-from contracts.values import BPS, ZERO
+from contracts.values import BPS, ZERO, plain
 from projections.account import AccountState
 from projections.exposure import SymbolExposure, Totals, Worst, moved, with_position, with_working, worst
 
@@ -41,7 +41,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(state: AccountState, limits: LimitSet, intent: SubmitIntent, evidence: Evidence) -> Situation:
     """Measure a well-formed intent."""
-    qty = intent.qty or ZERO
+    qty = plain(intent.qty or ZERO)
     stored = state.exposure.of(intent.symbol)
     reduces = qty <= stored.reducible_qty(intent.side)
     held = _marked(stored, evidence)
@@ -83,7 +83,7 @@ def _worst_price(
     open a short are taken at max(limit, ask × 1.03), as the broker does. Reducing orders count at their limit,
     or at the mark.
     """
-    limit, quote = intent.limit_price, _usable(evidence)
+    limit, quote = None if intent.limit_price is None else plain(intent.limit_price), _usable(evidence)
     if reduces:
         return limit if limit is not None else mark_price
     if intent.side is Side.BUY and intent.order_type is OrderType.LIMIT:
