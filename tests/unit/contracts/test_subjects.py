@@ -38,7 +38,7 @@ def test_an_odd_intent_id_is_answered_under_an_id_made_from_it(odd: str) -> None
     stated = subjects.parse_intent(f"intent.paper.demo.{odd}")
     assert (stated.account, stated.agent) == (P, D)
     assert is_token(stated.intent_id)
-    assert stated.intent_id.startswith("bad-")
+    assert stated.intent_id.startswith("_odd-")
     assert stated == subjects.parse_intent(f"intent.paper.demo.{odd}")
     assert stated != subjects.parse_intent(f"intent.paper.demo.{odd}x")
 

@@ -197,7 +197,7 @@ def test_day_orders_expire_at_the_close_when_exchange_hours_are_kept() -> None:
 
 
 def test_an_order_outside_the_session_is_accepted_and_starts_at_the_next_opening() -> None:
-    world = World(Rules(always_open=False), start=datetime(2026, 11, 23, 23, 0, tzinfo=UTC))
+    world = World(Rules(always_open=False, partial_percent=0), start=datetime(2026, 11, 23, 23, 0, tzinfo=UTC))
     order = world.submit(qty="5")
     assert order.status == "accepted"
     world.wait(12 * 3_600_000)
