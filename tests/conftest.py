@@ -1,10 +1,16 @@
 """Fixtures shared by all suites."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.nats_server import NatsServer, running_server
+
+settings.register_profile("house", derandomize=True, deadline=None)
+settings.register_profile("nightly", max_examples=5_000, stateful_step_count=80, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 @pytest.fixture(scope="session")
