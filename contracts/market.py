@@ -5,6 +5,7 @@ from decimal import Decimal
 from contracts.base import Message, Moment
 from contracts.enums import Regime
 from contracts.ids import Symbol
+from contracts.values import is_exact
 
 
 class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):
@@ -21,9 +22,9 @@ class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):
 
 
 def is_sane(quote: Quote) -> bool:
-    """Say whether a quote can be true: both prices finite and above zero, the bid not above the ask."""
+    """Say whether a quote can be true: both prices exact and above zero, the bid not above the ask."""
     bid, ask = quote.bid_price, quote.ask_price
-    return bid.is_finite() and ask.is_finite() and 0 < bid <= ask
+    return is_exact(bid) and is_exact(ask) and 0 < bid <= ask
 
 
 class Bar(Message, frozen=True, kw_only=True, tag="bar.v1"):

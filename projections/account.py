@@ -62,6 +62,22 @@ EMPTY = AccountState()
 _WIDTH = tuple(KillMode)
 
 
+def daily_loss_usd(state: AccountState) -> Decimal | None:
+    """Give how far equity stands below the previous close (negative: above); None when nobody can say."""
+    seen = state.observed
+    if seen is None or not (seen.equity_usd.is_finite() and seen.last_equity_usd.is_finite()):
+        return None
+    return seen.last_equity_usd - seen.equity_usd
+
+
+def drawdown_usd(state: AccountState) -> Decimal | None:
+    """Give how far equity stands below the day's peak; None when nobody can say."""
+    seen, peak = state.observed, state.day.peak_equity_usd
+    if seen is None or peak is None or not seen.equity_usd.is_finite():
+        return None
+    return peak - seen.equity_usd
+
+
 def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
     """Fold one journal event; total over every event ever written."""
     match event:

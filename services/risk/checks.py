@@ -7,15 +7,17 @@ bounds new risk: a limit must never trap a position.
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from functools import cache
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from contracts.decisions import Check
 from contracts.enums import Side
-from contracts.market import is_sane
 from contracts.reasons import DenialCode, Reason
 from contracts.values import CENT, ZERO
+from projections.account import daily_loss_usd, drawdown_usd
 from projections.pace import orders_in_window, retry_after_ms
 from services.risk.situation import Situation
 
@@ -23,6 +25,8 @@ C = DenialCode
 _MS = timedelta(milliseconds=1)
 _HALF_BPS = Decimal(20_000)
 """2 × 10,000: the spread in basis points is (ask − bid) ÷ ((ask + bid) ÷ 2) × 10,000."""
+
+_SHOWN_CHARS = 40
 
 
 class Denial(NamedTuple):
@@ -121,6 +125,23 @@ def check_unknown_orders(at: Situation) -> Finding:
     return _denied("unknown_orders", reason)
 
 
+def _fresh(name: str, code: DenialCode, of: tuple[str, timedelta, int]) -> Finding:
+    """Hold (what it is, its age, allowed ms) together; an age below zero is a clock that runs ahead, no better."""
+    what, age, allowed_ms = of
+    age_ms, limit_ms = Decimal(age // _MS), Decimal(allowed_ms)
+    if abs(age_ms) <= limit_ms:
+        return _passed(name, age_ms, limit_ms)
+    reason = Reason(
+        code=code,
+        message=f"{what} {age_ms} ms old, {limit_ms} ms either way are allowed",
+        limit=limit_ms,
+        attempted=age_ms,
+        retryable=True,
+        retry_after_ms=1000,
+    )
+    return _denied(name, reason)
+
+
 def check_account_age(at: Situation) -> Finding:
     """The broker's figures must be known and fresh: a loss limit that nobody feeds is no limit."""
     if at.reduces:
@@ -128,55 +149,34 @@ def check_account_age(at: Situation) -> Finding:
     seen = at.state.observed
     if seen is None:
         return _missing("account_age", C.NO_ACCOUNT, "the broker has not yet reported the account")
-    age_ms = Decimal((at.evidence.decided_at - seen.at) // _MS)
-    limit_ms = Decimal(at.limits.account_age_max_ms)
-    if age_ms <= limit_ms:
-        return _passed("account_age", age_ms, limit_ms)
-    reason = Reason(
-        code=C.STALE_ACCOUNT,
-        message=f"the broker's figures are {age_ms} ms old, {limit_ms} ms are allowed",
-        limit=limit_ms,
-        attempted=age_ms,
-        retryable=True,
-        retry_after_ms=1000,
-    )
-    return _denied("account_age", reason)
+    age = at.evidence.decided_at - seen.at
+    return _fresh("account_age", C.STALE_ACCOUNT, ("the broker's figures are", age, at.limits.account_age_max_ms))
 
 
 def check_quote_age(at: Situation) -> Finding:
-    """The quote must be there and fresh."""
+    """The quote must be there, of this symbol, and fresh."""
     if at.reduces:
         return _exempt("quote_age")
-    quote = at.evidence.quote
-    if quote is None:
-        return _missing("quote_age", C.NO_QUOTE, f"there is no quote for {at.intent.symbol}")
-    age_ms = Decimal((at.evidence.decided_at - quote.at) // _MS)
-    limit_ms = Decimal(at.limits.quote_age_max_ms)
-    if age_ms <= limit_ms:
-        return _passed("quote_age", age_ms, limit_ms)
-    reason = Reason(
-        code=C.STALE_QUOTE,
-        message=f"the quote for {at.intent.symbol} is {age_ms} ms old, {limit_ms} ms are allowed",
-        limit=limit_ms,
-        attempted=age_ms,
-        retryable=True,
-        retry_after_ms=1000,
-    )
-    return _denied("quote_age", reason)
+    quote, symbol = at.evidence.quote, at.intent.symbol
+    if quote is None or quote.symbol != symbol:
+        return _missing("quote_age", C.NO_QUOTE, f"there is no quote for {symbol}")
+    age = at.evidence.decided_at - quote.at
+    return _fresh("quote_age", C.STALE_QUOTE, (f"the quote for {symbol} is", age, at.limits.quote_age_max_ms))
 
 
 def check_quote_sanity(at: Situation) -> Finding:
     """A crossed, zero or non-finite quote says nothing about the price."""
     if at.reduces:
         return _exempt("quote_sanity")
-    quote = at.evidence.quote
-    if quote is None:
-        return _missing("quote_sanity", C.NO_QUOTE, f"there is no quote for {at.intent.symbol}")
-    if is_sane(quote):
+    if at.quote is not None:
         return _clear("quote_sanity")
+    quote, symbol = at.evidence.quote, at.intent.symbol
+    if quote is None or quote.symbol != symbol:
+        return _missing("quote_sanity", C.NO_QUOTE, f"there is no quote for {symbol}")
+    shown = f"bid {str(quote.bid_price)[:_SHOWN_CHARS]}, ask {str(quote.ask_price)[:_SHOWN_CHARS]}"
     reason = Reason(
         code=C.CROSSED_QUOTE,
-        message=f"the quote for {at.intent.symbol} makes no sense: bid {quote.bid_price}, ask {quote.ask_price}",
+        message=f"the quote for {symbol} makes no sense: {shown}",
         retryable=True,
         retry_after_ms=1000,
     )
@@ -184,14 +184,13 @@ def check_quote_sanity(at: Situation) -> Finding:
 
 
 def check_max_spread(at: Situation) -> Finding:
-    """The spread in basis points of the mid must be within its limit."""
+    """The spread in basis points of the mid, rounded up, must be within its limit."""
     if at.reduces:
         return _exempt("max_spread")
-    quote = at.evidence.quote
-    if quote is None or not is_sane(quote):
+    if at.quote is None:
         return _missing("max_spread", C.NO_QUOTE, f"there is no usable quote for {at.intent.symbol}")
-    bid, ask, limit = quote.bid_price, quote.ask_price, at.limits.max_spread_bps
-    spread_bps = ((ask - bid) * _HALF_BPS / (ask + bid)).quantize(CENT)
+    bid, ask, limit = at.quote.bid_price, at.quote.ask_price, at.limits.max_spread_bps
+    spread_bps = ((ask - bid) * _HALF_BPS / (ask + bid)).quantize(CENT, ROUND_UP)
     if spread_bps <= limit:
         return _passed("max_spread", spread_bps, limit)
     reason = Reason(
@@ -209,20 +208,20 @@ def check_daily_loss(at: Situation) -> Finding:
     """Equity since the previous close, realised and unrealised, may not have fallen by the limit or more."""
     if at.reduces:
         return _exempt("daily_loss")
-    seen = at.state.observed
-    if seen is None:
+    loss_usd = daily_loss_usd(at.state)
+    if loss_usd is None:
         return _missing("daily_loss", C.NO_ACCOUNT, "the day's profit and loss is not known")
-    return _loss("daily_loss", C.MAX_DAILY_LOSS, seen.last_equity_usd - seen.equity_usd, at.limits.max_daily_loss_usd)
+    return _loss("daily_loss", C.MAX_DAILY_LOSS, loss_usd, at.limits.max_daily_loss_usd)
 
 
 def check_drawdown(at: Situation) -> Finding:
     """Equity may not have fallen from the day's peak by the limit or more."""
     if at.reduces:
         return _exempt("drawdown")
-    seen, peak = at.state.observed, at.state.day.peak_equity_usd
-    if seen is None or peak is None:
+    fall_usd = drawdown_usd(at.state)
+    if fall_usd is None:
         return _missing("drawdown", C.NO_ACCOUNT, "the day's peak equity is not known")
-    return _loss("drawdown", C.MAX_DRAWDOWN, peak - seen.equity_usd, at.limits.max_drawdown_usd)
+    return _loss("drawdown", C.MAX_DRAWDOWN, fall_usd, at.limits.max_drawdown_usd)
 
 
 def _loss(name: str, code: DenialCode, loss_usd: Decimal, limit: Decimal) -> Finding:
@@ -257,8 +256,7 @@ def check_daily_trades(at: Situation) -> Finding:
     """Approved orders of the exchange day, this one included, may not exceed the limit."""
     if at.reduces:
         return _exempt("daily_trades")
-    day = at.state.day
-    done = day.submits if day.trading_day == at.evidence.trading_day else 0
+    done = at.state.day.submits_on(at.evidence.trading_day)
     value, limit = Decimal(done + 1), Decimal(at.limits.max_daily_trades)
     if value <= limit:
         return _passed("daily_trades", value, limit)
@@ -360,12 +358,19 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
 def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
     """Apply every control, so that the record shows all of them; the first reason wins."""
     checks: list[Check] = []
-    reason: Reason | None = None
+    reasons: list[Reason] = []
     for control, _ in CONTROLS:
         found = control(at)
         if isinstance(found, Check):
             checks.append(found)
         else:
             checks.append(found.check)
-            reason = reason or found.reason
-    return tuple(checks), reason
+            reasons.append(found.reason)
+    return tuple(checks), _first(reasons) if reasons else None
+
+
+def _first(reasons: list[Reason]) -> Reason:
+    """Give the first reason, with a quantity that would also pass the controls that come after it."""
+    sizes = [reason.max_acceptable_qty for reason in reasons if reason.max_acceptable_qty is not None]
+    first = reasons[0]
+    return first if first.max_acceptable_qty is None else replace(first, max_acceptable_qty=min(sizes))

@@ -17,7 +17,7 @@ from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
 from contracts.values import ZERO, plain
-from projections.account import AccountState
+from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.exposure import Totals
 from projections.pace import orders_in_window
 from services.risk.checks import apply_all
@@ -118,12 +118,15 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
 
 
 def _late(state: AccountState, evidence: Evidence) -> Reason | None:
-    """Refuse an intent that waited too long: the world its agent saw is gone."""
+    """Refuse an intent that waited too long: the world its agent saw is gone.
+
+    One from the future is as bad: the server's clock runs ahead, so nobody knows how long the intent waited.
+    """
     if state.limits is None:
         return None
     age_ms = (evidence.decided_at - evidence.received_at) // _MS
     limit_ms = state.limits.intent_age_max_ms
-    if age_ms <= limit_ms:
+    if abs(age_ms) <= limit_ms:
         return None
     return Reason(
         code=C.STALE_INTENT,
@@ -208,16 +211,14 @@ def _left(
     state: AccountState, limits: LimitSet, evidence: Evidence, used: tuple[Totals, Decimal | None, int]
 ) -> Headroom:
     totals, symbol_usd, taken = used
-    seen, peak, day = state.observed, state.day.peak_equity_usd, state.day
-    submits = day.submits if day.trading_day == evidence.trading_day else 0
-    loss = None if seen is None else limits.max_daily_loss_usd - (seen.last_equity_usd - seen.equity_usd)
-    fall = None if seen is None or peak is None else limits.max_drawdown_usd - (peak - seen.equity_usd)
+    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
+    submits = state.day.submits_on(evidence.trading_day)
     return Headroom(
         position_usd=None if symbol_usd is None else _floor(limits.max_position_notional_usd - symbol_usd),
         gross_exposure_usd=_floor(limits.max_gross_exposure_usd - totals.gross_usd),
         net_exposure_usd=_floor(limits.max_net_exposure_usd - totals.net_usd),
-        daily_loss_usd=None if loss is None else _floor(loss),
-        drawdown_usd=None if fall is None else _floor(fall),
+        daily_loss_usd=None if loss_usd is None else _floor(limits.max_daily_loss_usd - loss_usd),
+        drawdown_usd=None if fall_usd is None else _floor(limits.max_drawdown_usd - fall_usd),
         daily_trades=max(limits.max_daily_trades - submits - taken, 0),
         orders_this_minute=orders_in_window(state.pace, evidence.decided_at) + taken,
     )

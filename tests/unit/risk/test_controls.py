@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from contracts import codec
+from contracts.controls import KillReleased
 from contracts.decisions import Evidence
 from contracts.enums import Outcome, Side
 from contracts.ids import OrderId
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     limit: str | None = None
     attempted: str | None = None
     max_acceptable_qty: str | None = None
+    headroom: str | None = None
 
 
 def ready(**limits: Any) -> AccountState:
@@ -59,7 +61,9 @@ def after_orders(count: int, **limits: Any) -> AccountState:
     return state_of(*events)
 
 
+RELEASED = KillReleased(epoch=0, at=NOW, by="op", reason="over")
 OPEN = evidence(quote())
+WIDE = evidence(quote("99.50", "100.50"))
 AT_THE_LIMIT = [
     pytest.param(ready(max_order_notional_usd=D(1000)), body(), OPEN, id="order notional"),
     pytest.param(ready(max_position_notional_usd=D(1000)), body(), OPEN, id="position notional"),
@@ -68,11 +72,17 @@ AT_THE_LIMIT = [
     pytest.param(after_orders(2, order_rate_per_min=3), body(), OPEN, id="order rate"),
     pytest.param(after_orders(2, max_daily_trades=3), body(), OPEN, id="daily trades"),
     pytest.param(ready(quote_age_max_ms=500), body(), evidence(quote(at=NOW - 500 * MS)), id="quote age"),
-    pytest.param(ready(max_spread_bps=D("1.00")), body(), OPEN, id="spread"),
+    pytest.param(ready(max_spread_bps=D(100)), body(), WIDE, id="spread"),
     pytest.param(state_of(limits_set(), observed(at=NOW - 60_000 * MS)), body(), OPEN, id="account age"),
     pytest.param(state_of(limits_set(), observed("99000.01"), observed("99500")), body(), OPEN, id="daily loss"),
     pytest.param(state_of(limits_set(), observed("99501"), observed("99001.01")), body(), OPEN, id="drawdown"),
     pytest.param(ready(), body(), evidence(quote(), received_at=NOW - 30_000 * MS), id="intent age"),
+    pytest.param(ready(), body(), evidence(quote(), received_at=NOW + 30_000 * MS), id="intent ahead"),
+    pytest.param(ready(), body(), evidence(quote(at=NOW + 5_000 * MS)), id="quote ahead"),
+    pytest.param(state_of(limits_set(), observed(at=NOW + 60_000 * MS)), body(), OPEN, id="account ahead"),
+    pytest.param(ready(symbol_allowlist=("AAPL",)), body(), OPEN, id="allowlist"),
+    pytest.param(state_of(*READY, kill(), RELEASED), body(), OPEN, id="kill switch"),
+    pytest.param(state_of(*READY, bought("10")), body(side="sell", qty="10"), OPEN, id="crosses zero"),
 ]
 
 
@@ -103,20 +113,33 @@ ROWS = [
     Row(C.UNSUPPORTED, ready(), body(order_type="trailing_stop"), OPEN),
     Row(C.UNSUPPORTED, ready(), body(qty=None, notional_usd="100"), OPEN),
     Row(C.STALE_INTENT, ready(), body(), evidence(quote(), received_at=NOW - 30_001 * MS), "30000", "30001"),
+    Row(C.STALE_INTENT, ready(), body(), evidence(quote(), received_at=NOW + 30_001 * MS), "30000", "-30001"),
     Row(C.NO_LIMITS, state_of(observed()), body(), OPEN),
     Row(C.KILL_SWITCH, state_of(*READY, kill()), body(), OPEN),
     Row(C.SYMBOL_NOT_ALLOWED, ready(symbol_allowlist=()), body(), OPEN),
-    Row(C.CROSSES_ZERO, LONG, body(side="sell", qty="11"), OPEN, "10", "11", "10"),
+    Row(C.CROSSES_ZERO, LONG, body(side="sell", qty="11"), OPEN, "10", "11", "10", "10"),
     Row(C.ORDER_UNKNOWN_PENDING, with_unknown(), body(), OPEN, "0", "1"),
     Row(C.NO_ACCOUNT, state_of(limits_set()), body(), OPEN),
     Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW - 60_001 * MS)), body(), OPEN, "60000", "60001"),
+    Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW + 60_001 * MS)), body(), OPEN, "60000", "-60001"),
+    Row(C.NO_ACCOUNT, state_of(limits_set(), observed("NaN")), body(), OPEN),
+    Row(C.NO_ACCOUNT, state_of(limits_set(), observed("sNaN")), body(), OPEN),
+    Row(C.NO_ACCOUNT, state_of(limits_set(), observed("Infinity")), body(), OPEN),
+    Row(C.NO_ACCOUNT, state_of(limits_set(), observed(last_equity="NaN")), body(), OPEN),
     Row(C.NO_QUOTE, ready(), body(), evidence()),
+    Row(C.NO_QUOTE, ready(symbol_allowlist=("MSFT",)), body(symbol="MSFT"), OPEN),
     Row(C.NO_QUOTE, ready(), body(order_type="market", limit_price=None, qty="1000000"), evidence()),
     Row(C.STALE_QUOTE, ready(), body(), evidence(quote(at=NOW - 5_001 * MS)), "5000", "5001"),
+    Row(C.STALE_QUOTE, ready(), body(), evidence(quote(at=NOW + 5_001 * MS)), "5000", "-5001"),
     Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="100.01", ask="100.00"))),
+    Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="99.99", ask="1e30"))),
+    Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="99.99", ask="100.0000000001"))),
+    Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="-1", ask="100.00"))),
+    Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="sNaN", ask="Infinity"))),
     Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="NaN"))),
     Row(C.CROSSED_QUOTE, ready(), body(), evidence(quote(bid="0", ask="0"))),
-    Row(C.MAX_SPREAD, ready(max_spread_bps=D("0.99")), body(), OPEN, "0.99", "1.00"),
+    Row(C.MAX_SPREAD, ready(max_spread_bps=D("99.99")), body(), WIDE, "99.99", "100.00"),
+    Row(C.MAX_SPREAD, ready(max_spread_bps=D(1)), body(), OPEN, "1", "1.01"),
     Row(
         C.MAX_DAILY_LOSS,
         state_of(limits_set(max_drawdown_usd=D(9999)), observed("99000")),
@@ -124,14 +147,28 @@ ROWS = [
         OPEN,
         "1000",
         "1000",
+        headroom="0",
     ),
-    Row(C.MAX_DRAWDOWN, state_of(*READY, observed("99500")), body(), OPEN, "500", "500"),
-    Row(C.ORDER_RATE, after_orders(3, order_rate_per_min=3), body(), OPEN, "3", "4"),
-    Row(C.MAX_DAILY_TRADES, after_orders(3, max_daily_trades=3), body(), OPEN, "3", "4"),
-    Row(C.MAX_ORDER_NOTIONAL, ready(max_order_notional_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9"),
-    Row(C.MAX_POSITION_NOTIONAL, ready(max_position_notional_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9"),
-    Row(C.MAX_GROSS_EXPOSURE, ready(max_gross_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9"),
-    Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9"),
+    Row(C.MAX_DRAWDOWN, state_of(*READY, observed("99500")), body(), OPEN, "500", "500", headroom="0"),
+    Row(C.ORDER_RATE, after_orders(3, order_rate_per_min=3), body(), OPEN, "3", "4", headroom="0"),
+    Row(C.MAX_DAILY_TRADES, after_orders(3, max_daily_trades=3), body(), OPEN, "3", "4", headroom="0"),
+    Row(
+        C.MAX_ORDER_NOTIONAL, ready(max_order_notional_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"
+    ),
+    Row(
+        C.MAX_POSITION_NOTIONAL,
+        ready(max_position_notional_usd=D("999.99")),
+        body(),
+        OPEN,
+        "999.99",
+        "1000",
+        "9",
+        "999.99",
+    ),
+    Row(
+        C.MAX_GROSS_EXPOSURE, ready(max_gross_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"
+    ),
+    Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"),
 ]
 CANCEL_CODES = {C.ORDER_NOT_FOUND, C.NOT_YOUR_ORDER, C.ORDER_NOT_WORKING}
 
@@ -142,8 +179,10 @@ def test_one_step_above_or_without_its_fact_a_control_denies_with_its_numbers(ro
     assert decision.outcome is Outcome.DENIED
     reason = decision.reason
     assert reason is not None
-    expected = [None if n is None else D(n) for n in (row.limit, row.attempted, row.max_acceptable_qty)]
-    assert (reason.code, [reason.limit, reason.attempted, reason.max_acceptable_qty]) == (row.code, expected)
+    numbers = row.limit, row.attempted, row.max_acceptable_qty, row.headroom
+    expected = [None if number is None else D(number) for number in numbers]
+    found = [reason.limit, reason.attempted, reason.max_acceptable_qty, reason.headroom]
+    assert (reason.code, found) == (row.code, expected)
     assert codec.encode(codec.decode_event(codec.encode(decision))) == codec.encode(decision)
 
 
