@@ -7,8 +7,9 @@ from contracts.enums import TradingState
 from contracts.ids import AccountId
 from contracts.limits import LimitSet
 from contracts.values import ZERO
-from projections.account import AccountState
+from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.exposure import SymbolExposure, worst
+from projections.headroom import headroom
 from projections.pace import orders_in_window
 from projections.positions import Position
 from services.gateway.answers import (
@@ -24,7 +25,6 @@ from services.gateway.answers import (
 )
 from services.gateway.api_keys import ApiKey
 from services.gateway.decision_answers import risk_headroom
-from services.gateway.headroom import headroom, losses, trades_today
 from services.gateway.order_answers import OrdersShown, orders_shown
 
 OPEN_ORDERS_MAX = 500
@@ -104,11 +104,11 @@ def _halts(state: AccountState) -> dict[str, bool]:
 
 
 def _breaches(state: AccountState, limits: LimitSet) -> tuple[str, ...]:
-    loss_usd, drawdown_usd = losses(state)
+    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
     breached = {
         "daily_loss": loss_usd is not None and loss_usd >= limits.max_daily_loss_usd,
-        "drawdown": drawdown_usd is not None and drawdown_usd >= limits.max_drawdown_usd,
-        "account_unknown": state.observed is None,
+        "drawdown": fall_usd is not None and fall_usd >= limits.max_drawdown_usd,
+        "account_unknown": loss_usd is None or fall_usd is None,
     }
     return tuple(name for name, holds in breached.items() if holds)
 
@@ -181,11 +181,10 @@ def _symbol(one: SymbolExposure, limits: LimitSet | None) -> SymbolExposureAnswe
 
 
 def _day(at: Moment) -> DayAnswer:
-    loss_usd, drawdown_usd = losses(at.state)
     return DayAnswer(
         trading_day=at.state.day.trading_day,
-        trades=trades_today(at.state, at.today),
+        trades=at.state.day.submits_on(at.today),
         peak_equity_usd=at.state.day.peak_equity_usd,
-        loss_usd=loss_usd,
-        drawdown_usd=drawdown_usd,
+        loss_usd=daily_loss_usd(at.state),
+        drawdown_usd=drawdown_usd(at.state),
     )

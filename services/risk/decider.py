@@ -13,13 +13,11 @@ from contracts.decisions import NO_INTENT, Check, Decision, Evidence, Headroom, 
 from contracts.enums import Action, Outcome
 from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, order_id_for
 from contracts.intents import CancelIntent, Intent, ReplaceIntent, SubmitIntent
-from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
-from contracts.values import ZERO, plain
-from projections.account import AccountState, daily_loss_usd, drawdown_usd
-from projections.exposure import Totals
-from projections.pace import orders_in_window
+from contracts.values import plain
+from projections.account import AccountState
+from projections.headroom import Used, headroom
 from services.risk.checks import apply_all
 from services.risk.form import fault_of
 from services.risk.situation import Situation, measure
@@ -194,35 +192,13 @@ def _answer_cancel(state: AccountState, stated: Stated, intent: CancelIntent) ->
 
 
 def _headroom(state: AccountState, evidence: Evidence) -> Headroom:
-    """Derive what is left now, with nothing new approved."""
-    limits = state.limits
-    if limits is None:
+    """Derive what is left now, with nothing new approved; without limits there is nothing to show."""
+    if state.limits is None:
         return Headroom()
-    return _left(state, limits, evidence, (state.exposure.totals, None, 0))
+    return headroom(state, evidence.decided_at, evidence.trading_day)
 
 
 def _headroom_after(at: Situation) -> Headroom:
     """Derive what is left once the order counts."""
-    taken = 0 if at.reduces else 1
-    return _left(at.state, at.limits, at.evidence, (at.totals_after, at.after.exposure_usd, taken))
-
-
-def _left(
-    state: AccountState, limits: LimitSet, evidence: Evidence, used: tuple[Totals, Decimal | None, int]
-) -> Headroom:
-    totals, symbol_usd, taken = used
-    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
-    submits = state.day.submits_on(evidence.trading_day)
-    return Headroom(
-        position_usd=None if symbol_usd is None else _floor(limits.max_position_notional_usd - symbol_usd),
-        gross_exposure_usd=_floor(limits.max_gross_exposure_usd - totals.gross_usd),
-        net_exposure_usd=_floor(limits.max_net_exposure_usd - totals.net_usd),
-        daily_loss_usd=None if loss_usd is None else _floor(limits.max_daily_loss_usd - loss_usd),
-        drawdown_usd=None if fall_usd is None else _floor(limits.max_drawdown_usd - fall_usd),
-        daily_trades=max(limits.max_daily_trades - submits - taken, 0),
-        orders_this_minute=orders_in_window(state.pace, evidence.decided_at) + taken,
-    )
-
-
-def _floor(left_usd: Decimal) -> Decimal:
-    return max(left_usd, ZERO)
+    used = Used(at.totals_after, at.after.exposure_usd, 0 if at.reduces else 1)
+    return headroom(at.state, at.evidence.decided_at, at.evidence.trading_day, used)
