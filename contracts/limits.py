@@ -12,7 +12,7 @@ DEFAULT_ALLOWLIST = tuple(
 )
 
 COUNT_MAX = 1_000_000_000
-"""Counts and milliseconds (eleven days) stay below this, so that adding them to a time cannot overflow."""
+"""Counts and milliseconds (eleven days) end here, so that adding them to a time cannot overflow."""
 
 
 class LimitSet(Value, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class LimitSet(Value, frozen=True, kw_only=True):
         """Refuse limits that no order could be held against: infinite, negative or not a number."""
         for name in self.__struct_fields__:
             if not _is_usable(getattr(self, name)):
-                raise ValueError(f"{name} must be a finite number from zero up, below {COUNT_MAX} if it is a count")
+                raise ValueError(f"{name} must be a finite number from zero up, {COUNT_MAX} at most if it is a count")
 
 
 def _is_usable(limit: Any) -> bool:
@@ -46,6 +46,6 @@ def _is_usable(limit: Any) -> bool:
         case Decimal():
             return limit.is_finite() and limit >= 0
         case int():
-            return 0 <= limit < COUNT_MAX
+            return 0 <= limit <= COUNT_MAX
         case _:
             return True

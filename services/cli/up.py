@@ -56,12 +56,17 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(next(iter(services.__path__))).parent)}
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else on this machine may read: logs name accounts and orders."""
+    return os.open(path, flags, mode=0o600)
+
+
 def _in_background(command: list[str], home: Path) -> int:
     """Start the supervisor in a session of its own and wait for its one answer."""
     logs = home / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     answer_end, report_end = os.pipe()
-    with (logs / "supervisor.log").open("ab") as log:
+    with (logs / "supervisor.log").open("ab", opener=_private) as log:
         supervisor = subprocess.Popen(  # noqa: S603 - our own module
             [*command, "--report-to", str(report_end)],
             env=_environment(),

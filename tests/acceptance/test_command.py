@@ -142,6 +142,12 @@ def test_a_killed_process_is_back_soon_and_it_is_said_so(shared_system: System, 
     assert f"{victim} is up again" in said
 
 
+def test_nobody_else_on_the_machine_can_read_the_logs(shared_system: System) -> None:
+    modes = {log.name: oct(log.stat().st_mode & 0o777) for log in (shared_system.home / "logs").iterdir()}
+    assert "supervisor.log" in modes
+    assert set(modes.values()) == {"0o600"}, modes
+
+
 def test_a_second_supervisor_on_the_same_home_is_refused(shared_system: System) -> None:
     done = shared_system.command("up", "--detach", check=False)
     assert done.returncode == 1

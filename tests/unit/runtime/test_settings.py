@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.limits import LimitSet
+from contracts.limits import COUNT_MAX, LimitSet
+from ops.bench.system import NO_LIMITS
 from services.runtime.broker_settings import LIVE_SENTENCE, BrokerSource
 from services.runtime.setting_values import SettingsError
 from services.runtime.settings import LIMIT_VARIABLES, LogFormat, home_from, load_settings
@@ -55,6 +56,15 @@ def test_numbers_of_the_file_are_read_as_decimals_and_lists_as_symbols(tmp_path)
     limits = load_settings(home, {}).limits
     assert (limits.max_spread_bps, limits.max_daily_trades) == (Decimal("0.1"), 5)
     assert limits.symbol_allowlist == ("SPY",)
+
+
+def test_the_largest_count_that_is_allowed_is_a_limit(tmp_path):
+    limits = load_settings(tmp_path, {"MAX_DAILY_TRADES": str(COUNT_MAX)}).limits
+    assert limits.max_daily_trades == COUNT_MAX
+
+
+def test_the_limits_under_which_the_benchmarks_run_can_be_read(tmp_path):
+    assert load_settings(tmp_path, NO_LIMITS).limits.order_rate_per_min == COUNT_MAX
 
 
 def test_a_limit_of_zero_is_a_limit(tmp_path):
