@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from cyclopts import Parameter
 
@@ -56,9 +56,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(next(iter(services.__path__))).parent)}
 
 
-def _private(path: str, flags: int) -> int:
-    """Open a file that nobody else on this machine may read: logs name accounts and orders."""
-    return os.open(path, flags, mode=0o600)
+def _private_log(path: Path) -> BinaryIO:
+    """Open a file at its end that nobody else on this machine may read: logs name accounts and orders."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode=0o600), "ab")
 
 
 def _in_background(command: list[str], home: Path) -> int:
@@ -66,7 +66,7 @@ def _in_background(command: list[str], home: Path) -> int:
     logs = home / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     answer_end, report_end = os.pipe()
-    with (logs / "supervisor.log").open("ab", opener=_private) as log:
+    with _private_log(logs / "supervisor.log") as log:
         supervisor = subprocess.Popen(  # noqa: S603 - our own module
             [*command, "--report-to", str(report_end)],
             env=_environment(),
