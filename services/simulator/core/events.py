@@ -25,6 +25,7 @@ class TradeUpdate(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
     order: StreamOrder
     execution_id: str | UnsetType = UNSET
+    previous_execution_id: str | UnsetType = UNSET
     price: Decimal | UnsetType = UNSET
     qty: Decimal | UnsetType = UNSET
     position_qty: Decimal | UnsetType = UNSET

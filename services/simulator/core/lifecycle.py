@@ -1,10 +1,11 @@
 """An order's life after it was taken: acknowledged, routed, matched, canceled, replaced, expired."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -28,6 +29,10 @@ class Step(IntEnum):
     EXPIRE = 6
 
 
+type Run = Callable[[Ticket, datetime], None]
+"""One step of one order at one time."""
+
+
 def later(now: datetime, ms: int) -> datetime:
     """Return the time so many milliseconds after."""
     return now + timedelta(milliseconds=ms)
@@ -44,7 +49,7 @@ class Lifecycle:
         self._prices = prices
         self._due: list[tuple[datetime, int, int, str]] = []
         self._order = 0
-        self._steps = {
+        self._steps: dict[Step, Run] = {
             Step.ACK: self._ack,
             Step.ROUTE: self._route,
             Step.MATCH: self._match,
@@ -66,6 +71,18 @@ class Lifecycle:
             elif status in MATCHABLE:
                 self.plan(max(now, ticket.eligible_at or now), Step.MATCH, ticket)
             self.plan_expiry(ticket)
+
+    def restart(self, now: datetime) -> None:
+        """Plan every open order anew, after the clock was set."""
+        self._due.clear()
+        for ticket in list(self._recorder.book.tickets.values()):
+            if ticket.eligible_at is not None and ticket.eligible_at > now:
+                self._recorder.put(replace(ticket, eligible_at=now))
+        self.resume(list(self._recorder.book.tickets.values()), now)
+
+    def divert(self, step: Step, detour: Callable[[Run, Ticket, datetime], None]) -> None:
+        """Let something else run a step from now on; it is handed the usual way to run it."""
+        self._steps[step] = partial(detour, self._steps[step])
 
     def start(self, ticket: Ticket, now: datetime) -> None:
         """Send an order on its way: now, or at the next opening when it has to queue for it."""
@@ -148,11 +165,11 @@ class Lifecycle:
     def _replace(self, fresh: Ticket, now: datetime) -> None:
         old = self._recorder.book.tickets.get(fresh.order.replaces or "")
         if fresh.order.status != "pending_new" or old is None or old.order.status != "pending_replace":
-            self._refuse_replacement(fresh, old, now)
+            self.refuse_replacement(fresh, old, now)
             return
         left = (fresh.total_qty or ZERO) - old.order.filled_qty
         if left <= ZERO:
-            self._refuse_replacement(fresh, old, now)
+            self.refuse_replacement(fresh, old, now)
             return
         old = self._recorder.move(old, now, status="replaced", replaced_at=now, replaced_by=fresh.order.id)
         self._recorder.tell("replaced", old, now)
@@ -162,7 +179,8 @@ class Lifecycle:
         closing = min(fresh.closing_qty, qty)
         return replace(fresh, closing_qty=closing, order=replace(fresh.order, qty=qty))
 
-    def _refuse_replacement(self, fresh: Ticket, old: Ticket | None, now: datetime) -> None:
+    def refuse_replacement(self, fresh: Ticket, old: Ticket | None, now: datetime) -> None:
+        """Reject a replacement that was taken; the old order, when it still waits for it, works on."""
         if fresh.order.status == "pending_new":
             fresh = self._recorder.move(fresh, now, status="rejected", failed_at=now)
             self._recorder.tell("rejected", fresh, now, reason="TOO_LATE_TO_REPLACE")
