@@ -13,6 +13,7 @@ from contracts.base import Value
 from contracts.ids import AccountId
 
 DIGEST_BYTES = 32
+FINGERPRINT_BYTES = 8
 CHAINED_HEADERS = frozenset({"traceparent"})
 _GENESIS = b"lockgate.chain.v1"
 _LENGTH_BYTES = 8
@@ -50,6 +51,11 @@ def extend(chain: Chain, link: Link) -> Chain:
     if link.seq != chain.seq + 1:
         raise ChainGapError(f"the message after {chain.seq} is {link.seq}, not {chain.seq + 1}")
     return Chain(seq=link.seq, digest=hashlib.sha256(chain.digest + framing(link)).digest())
+
+
+def fingerprint(link: Link) -> bytes:
+    """Give eight bytes that tell one message from another; they find the place, the chain's digest is the proof."""
+    return hashlib.sha256(framing(link)).digest()[:FINGERPRINT_BYTES]
 
 
 def framing(link: Link) -> bytes:

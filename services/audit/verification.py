@@ -1,25 +1,35 @@
-"""Proves, or disproves, that journal, trail and checkpoints tell the same."""
+"""Proves, or disproves, that journal, signed checkpoints and trail tell the same."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
-from contracts.audit import ChainCheckpoint
+from contracts.audit import ChainCheckpoint, SignedCheckpoint
 from contracts.base import Value
-from projections.chain import DIGEST_BYTES, Chain, extend, genesis
+from contracts.codec import UndecodableError, decode_event
+from projections.chain import DIGEST_BYTES, FINGERPRINT_BYTES, Chain, Link, extend, fingerprint, genesis
 from projections.fence import OPEN_FENCE, admits, raise_fence
 from projections.sql.trail import digests, position
-from services.audit.folding import link_of
-from services.runtime.ports import Journal, JournalGapError, Recorded
+from services.runtime.ports import JournalGapError, RawJournal, Received
+from services.runtime.reading import catch_up_raw
 
 DIGESTS_PER_READ = 5_000
 
+type OnMessage = Callable[[int], object]
+
 
 class Verdict(Value, frozen=True, kw_only=True):
-    """What a verification found: how much was compared, and the first sequence at which something is wrong."""
+    """What a verification found: how much was compared, and the first sequence at which something is wrong.
+
+    `checkpoints` counts those inside the journal, `signed_checkpoints` those outside; up to `signed_upto_seq` nothing
+    can have been changed since it was signed.
+    """
 
     events: int
     checkpoints: int
     digest: str
+    signed_checkpoints: int = 0
+    signed_upto_seq: int = 0
     bad_seq: int | None = None
     fault: str = ""
 
@@ -29,29 +39,69 @@ class Verdict(Value, frozen=True, kw_only=True):
         return self.bad_seq is None
 
 
+class Notarized:
+    """Holds signed checkpoints, already checked for themselves, against the journal's messages as they come."""
+
+    def __init__(self, row: Sequence[SignedCheckpoint]) -> None:
+        """Take a row of checkpoints, oldest first."""
+        self.passed = 0
+        self.upto_seq = 0
+        self.end_seq = row[-1].upto_seq if row else 0
+        self._due = deque(row)
+
+    def take(self, link: Link, chain: Chain) -> str | None:
+        """Compare one message; give what is wrong with it."""
+        if not self._due or link.seq <= self._due[0].after_seq:
+            return None
+        due = self._due[0]
+        at = (link.seq - due.after_seq - 1) * FINGERPRINT_BYTES
+        if due.fingerprints[at : at + FINGERPRINT_BYTES] != fingerprint(link):
+            return f"this is not the message that was signed in checkpoint {due.number}"
+        if link.seq < due.upto_seq:
+            return None
+        if chain.digest.hex() != due.digest:
+            return (
+                f"up to here signed checkpoint {due.number} has {due.digest}, the journal gives {chain.digest.hex()}"
+            )
+        self._due.popleft()
+        self.passed, self.upto_seq = self.passed + 1, due.upto_seq
+        return None
+
+
 class _Comparison:
     """The state of one verification: the chain so far, and the digests that checkpoints may ask for."""
 
-    def __init__(self, start: Chain, recorded: Iterator[tuple[int, str]]) -> None:
+    def __init__(self, start: Chain, recorded: Iterator[tuple[int, str]], notarized: Notarized) -> None:
         self.chain = start
         self.checkpoints = 0
+        self.notarized = notarized
         self._fence = OPEN_FENCE
         self._recorded = recorded
         self._digests = bytearray(start.digest)
 
-    def take(self, recorded: Recorded) -> str | None:
-        """Compare one event; give what is wrong with it."""
-        self.chain = extend(self.chain, link_of(recorded))
+    def take(self, received: Received) -> str | None:
+        """Compare one message; give what is wrong with it."""
+        link = link_of_raw(received)
+        self.chain = extend(self.chain, link)
         self._digests += self.chain.digest
+        return self.notarized.take(link, self.chain) or self._against_trail() or self._in_itself(received)
+
+    def _against_trail(self) -> str | None:
         row = next(self._recorded, None)
-        if row is not None and row != (self.chain.seq, self.chain.digest.hex()):
-            return (
-                f"the trail has {row[1]} at {row[0]}, the journal gives {self.chain.digest.hex()} at {self.chain.seq}"
-            )
-        if not admits(self._fence, recorded.event):
+        if row is None or row == (self.chain.seq, self.chain.digest.hex()):
             return None
-        self._fence = raise_fence(self._fence, recorded.event)
-        return self._against(recorded.event) if isinstance(recorded.event, ChainCheckpoint) else None
+        found = self.chain.digest.hex()
+        return f"the trail has {row[1]} at {row[0]}, the journal gives {found} at {self.chain.seq}"
+
+    def _in_itself(self, received: Received) -> str | None:
+        try:
+            event = decode_event(received.body)
+        except UndecodableError as error:
+            return f"this is no journal event: {error}"
+        if not admits(self._fence, event):
+            return None
+        self._fence = raise_fence(self._fence, event)
+        return self._against(event) if isinstance(event, ChainCheckpoint) else None
 
     def _against(self, checkpoint: ChainCheckpoint) -> str | None:
         self.checkpoints += 1
@@ -64,34 +114,45 @@ class _Comparison:
         return f"up to {checkpoint.upto_seq} a checkpoint has {checkpoint.digest}, the journal gives {found}"
 
 
-async def verify(journal: Journal, trail: sqlite3.Connection | None = None) -> Verdict:
-    """Compute the chain again from the journal alone; compare it with its valid checkpoints and with the trail.
+async def verify(
+    journal: RawJournal,
+    trail: sqlite3.Connection | None = None,
+    signed: Sequence[SignedCheckpoint] = (),
+    on_message: OnMessage | None = None,
+) -> Verdict:
+    """Compute the chain again from the journal alone; compare it with every checkpoint and with the trail.
 
-    Stops at the first fault. A checkpoint that differs says that something at or before it was changed. The
-    journal is read up to where it ends now; a trail that lags behind is compared as far as it goes.
+    `signed` are checkpoints kept outside, whose signatures were checked. Stops at the first fault. With signed
+    checkpoints or a trail that is the very message that was changed; a checkpoint inside the journal only says that
+    something at or before it was. The journal is read up to where it ends now; a trail that lags behind is compared
+    as far as it goes.
     """
-    start = genesis(journal.account)
-    comparison = _Comparison(start, _recorded_digests(trail))
+    comparison = _Comparison(genesis(journal.account), _recorded_digests(trail), Notarized(signed))
     last_seq = await journal.last_seq()
     try:
-        async for recorded in _upto(journal, last_seq):
-            fault = comparison.take(recorded)
+        async for received in catch_up_raw(journal, 0, last_seq):
+            fault = comparison.take(received)
             if fault is not None:
-                return _verdict(comparison, recorded.seq, fault)
+                return _verdict(comparison, received.seq, fault)
+            if on_message is not None:
+                on_message(received.seq)
     except JournalGapError as gap:
         return _verdict(comparison, comparison.chain.seq + 1, str(gap))
-    if trail is not None and position(trail) > await journal.last_seq():
-        return _verdict(comparison, last_seq + 1, f"the trail goes on to {position(trail)}, the journal ends here")
-    return _verdict(comparison, None, "")
+    ended = _ended_early(trail, comparison.notarized.end_seq, await journal.last_seq())
+    return _verdict(comparison, None if ended is None else last_seq + 1, ended or "")
 
 
-async def _upto(journal: Journal, last_seq: int) -> AsyncIterator[Recorded]:
-    if last_seq == 0:
-        return
-    async for recorded in journal.read():
-        yield recorded
-        if recorded.seq >= last_seq:
-            return
+def link_of_raw(received: Received) -> Link:
+    """Give a stored message as the chain sees it."""
+    return Link(seq=received.seq, subject=received.subject, body=received.body, headers=received.headers)
+
+
+def _ended_early(trail: sqlite3.Connection | None, signed_seq: int, last_seq: int) -> str | None:
+    """Say by what the journal went on beyond its end, if it ever did."""
+    if signed_seq > last_seq:
+        return f"the journal ends before this, and messages up to {signed_seq} were signed: its tail was cut off"
+    known_seq = 0 if trail is None else position(trail)
+    return f"the trail goes on to {known_seq}, the journal ends before this" if known_seq > last_seq else None
 
 
 def _recorded_digests(trail: sqlite3.Connection | None) -> Iterator[tuple[int, str]]:
@@ -106,6 +167,8 @@ def _verdict(comparison: _Comparison, bad_seq: int | None, fault: str) -> Verdic
         events=comparison.chain.seq,
         checkpoints=comparison.checkpoints,
         digest=comparison.chain.digest.hex(),
+        signed_checkpoints=comparison.notarized.passed,
+        signed_upto_seq=comparison.notarized.upto_seq,
         bad_seq=bad_seq,
         fault=fault,
     )

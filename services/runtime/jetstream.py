@@ -73,13 +73,24 @@ class JetStreamJournal:
 
     async def read(self, after: int = 0) -> AsyncGenerator[Recorded, None]:
         """Yield every event after a sequence, in order and without gaps, then wait for new ones for ever."""
-        last_seq = await self.last_seq()
-        if after > last_seq:
-            raise JournalGapError(f"{self._stream} ends at {last_seq}, before sequence {after} that we have seen")
+        await self._refuse_end_before(after)
         async with OrderedReader(self._connection, self._stream, after, contiguous=True) as reader:
             while True:
                 for delivered in await reader.next_batch():
                     yield _recorded(delivered)
+
+    async def read_raw(self, after: int = 0) -> AsyncGenerator[Received, None]:
+        """Yield the same messages undecoded."""
+        await self._refuse_end_before(after)
+        async with OrderedReader(self._connection, self._stream, after, contiguous=True) as reader:
+            while True:
+                for seq, at_ns, subject, body, headers in await reader.next_batch():
+                    yield Received(seq, subject_text(subject), moment(at_ns), body, kept_headers(headers))
+
+    async def _refuse_end_before(self, after: int) -> None:
+        last_seq = await self.last_seq()
+        if after > last_seq:
+            raise JournalGapError(f"{self._stream} ends at {last_seq}, before sequence {after} that we have seen")
 
     async def last_seq(self) -> int:
         """Give the sequence of the newest event, 0 when there is none."""

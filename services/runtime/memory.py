@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import date, datetime, timedelta
 
 from contracts import subjects
@@ -119,6 +120,12 @@ class MemoryJournal:
                 at += 1
                 yield self.events[at - 1]
             await self._bell.wait()
+
+    async def read_raw(self, after: int = 0) -> AsyncGenerator[Received, None]:
+        """Yield the same messages undecoded."""
+        async with aclosing(self.read(after)) as recorded:
+            async for one in recorded:
+                yield Received(one.seq, one.subject, one.at, one.body, one.headers)
 
     async def last_seq(self) -> int:
         """Give the sequence of the newest event, 0 when there is none."""

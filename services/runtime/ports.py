@@ -59,10 +59,26 @@ class Recorded(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Journal(Protocol):
-    """The ordered facts of one account."""
+class RawJournal(Protocol):
+    """A journal, or a copy of one, as those see it who judge its bytes."""
 
     account: AccountId
+
+    def read_raw(self, after: int = 0) -> AsyncGenerator[Received, None]:
+        """Yield every message after a sequence as the bytes that it is, in order and without gaps.
+
+        A live journal then waits for new ones for ever, a copy ends. Raises `JournalGapError` on a missing sequence,
+        also when the journal ends before `after`.
+        """
+        ...
+
+    async def last_seq(self) -> int:
+        """Give the sequence of the newest event, 0 when there is none."""
+        ...
+
+
+class Journal(RawJournal, Protocol):
+    """The ordered facts of one account."""
 
     async def append(
         self, subject: str, event: Event, *, expected_seq: int | None = None, traceparent: str | None = None
@@ -96,10 +112,6 @@ class Journal(Protocol):
         Raises `UndecodableError` on a body of no known kind and `JournalGapError` on a missing sequence, also
         when the journal ends before `after`.
         """
-        ...
-
-    async def last_seq(self) -> int:
-        """Give the sequence of the newest event, 0 when there is none."""
         ...
 
     async def last_on(self, subject: str) -> Recorded | None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from services.runtime.ports import Journal, Recorded
+from services.runtime.ports import Journal, RawJournal, Received, Recorded
 
 
 async def catch_up(journal: Journal, after: int, upto: int) -> AsyncGenerator[Recorded, None]:
@@ -14,4 +14,15 @@ async def catch_up(journal: Journal, after: int, upto: int) -> AsyncGenerator[Re
         async for recorded in events:
             yield recorded
             if recorded.seq >= upto:
+                return
+
+
+async def catch_up_raw(journal: RawJournal, after: int, upto: int) -> AsyncGenerator[Received, None]:
+    """Yield the messages after one sequence up to another as they are stored, and end."""
+    if after >= upto:
+        return
+    async with aclosing(journal.read_raw(after)) as messages:
+        async for received in messages:
+            yield received
+            if received.seq >= upto:
                 return

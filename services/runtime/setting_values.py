@@ -76,6 +76,13 @@ class Source:
             raise SettingsError(variable, repr(text), f"a port from 1 to {PORT_MAX}")
         return int(text)
 
+    def count(self, variable: str, key: str, default: int) -> int:
+        """Read a whole number from one up."""
+        text = self.text(variable, key) or str(default)
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= COUNT_MAX):
+            raise SettingsError(variable, repr(text), f"a whole number from 1 to {COUNT_MAX}")
+        return int(text)
+
     def choice(self, variable: str, key: str, allowed: Sequence[str], default: str) -> str:
         """Read one of a few words, in any case."""
         text = (self.text(variable, key) or default).lower()

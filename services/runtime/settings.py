@@ -20,6 +20,7 @@ DEFAULT_HOME = "~/.lockgate"
 DEFAULT_ACCOUNT = "paper"
 DEFAULT_HTTP_PORT = 3000
 DEFAULT_NATS_PORT = 4222
+DEFAULT_CHECKPOINT_EVERY_MS = 10_000
 VERSION = "0.1.0"
 
 LIMIT_VARIABLES: Mapping[str, str] = {
@@ -41,7 +42,19 @@ LIMIT_VARIABLES: Mapping[str, str] = {
 }
 """The environment's name of each limit; the file's `[limits]` table uses the struct's own names."""
 
-FILE_KEYS = frozenset({"account", "http_port", "nats_url", "nats_port", "database_url", "log_level", "log_format"})
+FILE_KEYS = frozenset(
+    {
+        "account",
+        "http_port",
+        "nats_url",
+        "nats_port",
+        "database_url",
+        "log_level",
+        "log_format",
+        "checkpoint_dir",
+        "checkpoint_every_ms",
+    }
+)
 FILE_TABLES = frozenset({"limits", "alpaca"})
 
 
@@ -66,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: LogFormat
     database_url: values.Secret | None
     code_version: str
+    checkpoint_dir: Path
+    checkpoint_every_ms: int
 
     @property
     def credentials_dir(self) -> Path:
@@ -100,6 +115,12 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
         log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
         database_url=None if database_url is None else values.Secret(database_url),
         code_version=source.version("LOCKGATE_BUILD", VERSION),
+        checkpoint_dir=Path(
+            source.text("LOCKGATE_CHECKPOINT_DIR", "checkpoint_dir") or home / "audit" / "checkpoints"
+        ).expanduser(),
+        checkpoint_every_ms=source.count(
+            "LOCKGATE_CHECKPOINT_EVERY_MS", "checkpoint_every_ms", DEFAULT_CHECKPOINT_EVERY_MS
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from contracts.ids import OPERATOR
+from services.audit.signing import signer_of
 from services.cli.credential_files import (
     Participant,
     Simulator,
@@ -47,6 +48,7 @@ def prepare(settings: Settings) -> Household:
     """Bring keys, credentials and the server's configuration up to date with these settings."""
     seeds = {name: seed_at(settings.seed_path(name)) for name in (ADMIN, *PROCESSES)}
     demo, operator = _participants(settings)
+    signer_of(settings.home)  # the checkpoints' key is there before anything runs
     config = settings.home / "nats" / "nats.conf"
     plan = ServerPlan(
         port=settings.nats_port,
