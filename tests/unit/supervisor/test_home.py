@@ -46,7 +46,7 @@ def test_participants_get_exactly_what_they_need(home: Path) -> None:
 def test_every_file_with_a_secret_is_private(home: Path) -> None:
     prepared(home)
     files = [path for path in (home / "credentials").rglob("*") if path.is_file()]
-    assert len(files) == 10
+    assert len(files) == 12
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (home, home / "credentials")} == {0o700}
 
