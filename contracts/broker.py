@@ -3,7 +3,8 @@
 from datetime import date
 from decimal import Decimal
 
-from contracts.base import Event, Value
+from contracts.base import Event, Moment, Value
+from contracts.enums import BreakKind
 from contracts.ids import Symbol
 
 
@@ -56,4 +57,37 @@ class PositionAdopted(Event, frozen=True, kw_only=True, tag="broker.position_ado
     detail: str
 
 
-type BrokerEvent = AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted
+class CashMoved(Event, frozen=True, kw_only=True, tag="broker.cash_moved.v1"):
+    """Money came or went without a trade: a dividend, a fee, interest, a transfer (negative: it went)."""
+
+    activity_id: str
+    kind: str
+    amount_usd: Decimal
+    symbol: Symbol | None = None
+    detail: str = ""
+
+
+class BreakFound(Event, frozen=True, kw_only=True, tag="broker.break_found.v1"):
+    """Our books and the broker's differ, and have for longer than reports need; until healed, only exits pass.
+
+    `key` names the symbol or order concerned, or the account; `since` is when the difference was first seen.
+    """
+
+    kind: BreakKind
+    key: str
+    ours: str
+    theirs: str
+    since: Moment
+
+
+class BreakHealed(Event, frozen=True, kw_only=True, tag="broker.break_healed.v1"):
+    """The books agree again, or a person has taken the broker's figure for true."""
+
+    kind: BreakKind
+    key: str
+    detail: str
+
+
+type BrokerEvent = (
+    AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted | CashMoved | BreakFound | BreakHealed
+)

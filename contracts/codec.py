@@ -20,7 +20,10 @@ type JournalEvent = Decision | AnyOrderEvent | ControlEvent | EpochTaken | Broke
 NESTING_MAX = 256
 """More opening brackets than this are refused in an intent. Decisions embed intents, one level deeper: one that can
 just be read here would otherwise be a decision that nobody can read, and so the end of its journal."""
-_NUMBERS = frozenset({"qty", "notional_usd", "limit_price", "stop_price"})
+_NUMBERS = frozenset(
+    {"qty", "percent", "notional_usd", "limit_price", "stop_price", "trail_price", "trail_percent", "trail"}
+)
+_PARTS = frozenset({"take_profit", "stop_loss"})
 
 
 class UndecodableError(ValueError):
@@ -52,10 +55,16 @@ def decode_intent(body: bytes) -> Intent:
     """
     if not _is_shallow(body):
         raise UndecodableError(f"more than {NESTING_MAX} opening brackets")
-    for name, value in _decode(_object_decoder, body).items():
-        if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
-            raise UndecodableError(f"Invalid decimal string - at `$.{name}`")
+    _refuse_loose_numbers(_decode(_object_decoder, body), "$")
     return _decode(_intent_decoder, body)
+
+
+def _refuse_loose_numbers(part: dict[str, Any], path: str) -> None:
+    for name, value in part.items():
+        if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
+            raise UndecodableError(f"Invalid decimal string - at `{path}.{name}`")
+        if name in _PARTS and isinstance(value, dict):
+            _refuse_loose_numbers(value, f"{path}.{name}")
 
 
 def is_recordable(body: bytes) -> bool:

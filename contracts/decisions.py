@@ -64,7 +64,8 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
 
     `malformed` holds the bytes instead when they are not JSON. `state_seq` is the journal sequence up to
     which risk had folded what others wrote, `intent_seq` the intent's place in the stream of intents (0 when
-    risk itself stated the intent, to flatten), from which risk goes on after a restart.
+    risk itself stated the intent, to flatten), from which risk goes on after a restart. `order_ids` are the orders
+    that an approved cancel of all names.
     """
 
     agent: AgentId
@@ -72,6 +73,7 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     action: Action | None
     outcome: Outcome
     order_id: OrderId | None = None
+    order_ids: tuple[OrderId, ...] = ()
     reason: Reason | None = None
     terms: OrderTerms | None = None
     reservation: Reservation | None = None

@@ -31,6 +31,22 @@ class TimeInForce(StrEnum):
     FOK = "fok"
 
 
+class OrderClass(StrEnum):
+    """Whether an order stands alone or brings exits with it, of which the first to fill cancels the other."""
+
+    SIMPLE = "simple"
+    BRACKET = "bracket"
+    OCO = "oco"
+    OTO = "oto"
+
+
+class LegRole(StrEnum):
+    """What a leg of a bracket, OCO or OTO order is there for."""
+
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+
+
 class Outcome(StrEnum):
     """What risk answered."""
 
@@ -44,6 +60,7 @@ class Action(StrEnum):
 
     SUBMIT = "submit"
     CANCEL = "cancel"
+    CANCEL_ALL = "cancel_all"
     REPLACE = "replace"
 
 
@@ -108,3 +125,12 @@ class EndCause(StrEnum):
     DECISION_STALE = "decision_stale"
     KILL_SWITCH = "kill_switch"
     NEVER_ARRIVED = "never_arrived"
+
+
+class BreakKind(StrEnum):
+    """In what our books and the broker's differ."""
+
+    POSITION = "position"
+    CASH = "cash"
+    ORDER = "order"
+    OVERFILL = "overfill"

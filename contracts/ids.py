@@ -4,6 +4,8 @@ import hashlib
 import re
 from typing import NewType
 
+from contracts.enums import LegRole
+
 AccountId = NewType("AccountId", str)
 AgentId = NewType("AgentId", str)
 IntentId = NewType("IntentId", str)
@@ -23,6 +25,7 @@ SYMBOL_PATTERN = r"^[A-Z][A-Z0-9./]{0,20}(?!\n)$"
 _TOKEN = re.compile(TOKEN_PATTERN)
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _ORDER_ID_BYTES = 15
+_LEG_MARKS = {LegRole.TAKE_PROFIT: "tp", LegRole.STOP_LOSS: "sl"}
 
 
 def is_token(text: str) -> bool:
@@ -33,6 +36,11 @@ def is_token(text: str) -> bool:
 def is_symbol(text: str) -> bool:
     """Say whether the text has the form of a symbol (not whether it is traded)."""
     return _SYMBOL.fullmatch(text) is not None
+
+
+def leg_id_for(parent_id: OrderId, role: LegRole) -> OrderId:
+    """Derive the id of an exit that an order brings with it."""
+    return OrderId(f"{parent_id}-{_LEG_MARKS[role]}")
 
 
 def order_id_for(account: AccountId, agent: AgentId, intent_id: IntentId) -> OrderId:

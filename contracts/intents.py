@@ -1,4 +1,7 @@
-"""What an agent or a person asks for: untrusted input, so every field is checked again by risk."""
+"""What an agent or a person asks for: untrusted input, so every field is checked again by risk.
+
+Quantities are shares, prices USD per share, percentages of 100.
+"""
 
 from decimal import Decimal
 from typing import Annotated
@@ -6,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from contracts.base import Message, Value
-from contracts.enums import OrderType, Side, TimeInForce
+from contracts.enums import OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import TOKEN_PATTERN, IntentId, OrderId, Symbol
 
 INTENT_BYTES_MAX = 32_768
@@ -23,8 +26,25 @@ class IntentMeta(Value, frozen=True, kw_only=True):
     confidence: Decimal | None = None
 
 
+class TakeProfit(Value, frozen=True, kw_only=True):
+    """The exit that waits on the good side."""
+
+    limit_price: Decimal
+
+
+class StopLoss(Value, frozen=True, kw_only=True):
+    """The exit that waits on the bad side; with a limit price it becomes a limit order when the stop is reached."""
+
+    stop_price: Decimal
+    limit_price: Decimal | None = None
+
+
 class SubmitIntent(Message, frozen=True, kw_only=True, tag="intent.submit.v1"):
-    """A wish for one order; exactly one of `qty` (shares) and `notional_usd` is given."""
+    """A wish for one order; exactly one of `qty` and `notional_usd` is given.
+
+    A bracket brings both exits with it, OTO one; OCO is two exits from a position that is held: a limit order at
+    the take-profit's price and the stop-loss.
+    """
 
     intent_id: IntentId
     symbol: Symbol
@@ -34,8 +54,13 @@ class SubmitIntent(Message, frozen=True, kw_only=True, tag="intent.submit.v1"):
     notional_usd: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     extended_hours: bool = False
+    order_class: OrderClass = OrderClass.SIMPLE
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
     meta: IntentMeta = IntentMeta()
 
 
@@ -47,15 +72,38 @@ class CancelIntent(Message, frozen=True, kw_only=True, tag="intent.cancel.v1"):
     meta: IntentMeta = IntentMeta()
 
 
+class CancelAllIntent(Message, frozen=True, kw_only=True, tag="intent.cancel_all.v1"):
+    """A wish to cancel every open order of one's own, or those in one symbol."""
+
+    intent_id: IntentId
+    symbol: Symbol | None = None
+    meta: IntentMeta = IntentMeta()
+
+
+class CloseIntent(Message, frozen=True, kw_only=True, tag="intent.close.v1"):
+    """A wish to close a position at the market: `qty` or `percent` of it, or all when neither is given."""
+
+    intent_id: IntentId
+    symbol: Symbol
+    qty: Decimal | None = None
+    percent: Decimal | None = None
+    meta: IntentMeta = IntentMeta()
+
+
 class ReplaceIntent(Message, frozen=True, kw_only=True, tag="intent.replace.v1"):
-    """A wish to change the terms of one working order; what is left out stays as it is."""
+    """A wish to change the terms of one working order; what is left out stays as it is.
+
+    `qty` counts what is filled already; `trail` is in the unit in which the order trails.
+    """
 
     intent_id: IntentId
     order_id: OrderId
     qty: Decimal | None = None
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
     time_in_force: TimeInForce | None = None
     meta: IntentMeta = IntentMeta()
 
 
-type Intent = SubmitIntent | CancelIntent | ReplaceIntent
+type Intent = SubmitIntent | CancelIntent | CancelAllIntent | CloseIntent | ReplaceIntent

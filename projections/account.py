@@ -11,21 +11,38 @@ from msgspec.structs import replace
 
 from contracts.audit import ChainCheckpoint
 from contracts.base import Value
-from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.broker import (
+    AccountObserved,
+    BreakFound,
+    BreakHealed,
+    BrokerLinkChanged,
+    CashMoved,
+    PositionAdopted,
+    Reconciled,
+)
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
-from contracts.enums import KillMode, OrderStatus
+from contracts.enums import Action, KillMode, OrderStatus, Outcome
 from contracts.ids import OrderId, Symbol
 from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
-from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled
+from contracts.orders import (
+    AnyOrderEvent,
+    OrderAdopted,
+    OrderBusted,
+    OrderCorrected,
+    OrderFilled,
+    OrderLegAdded,
+    OrderTerms,
+)
 from contracts.values import ZERO
-from projections import orders, positions
+from projections import order_state, orders, positions
 from projections.exposure import Exposure, SymbolExposure, with_position, with_symbol, with_working
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from projections.pace import NO_PACE, Pace, with_order
 from projections.positions import Position
+from projections.working import counted
 
 
 class Day(Value, frozen=True, kw_only=True):
@@ -54,6 +71,10 @@ class AccountState(Value, frozen=True, kw_only=True):
     exposure: Exposure = Exposure()
     observed: AccountObserved | None = None
     broker_up: bool = False
+    breaks: Map[str, BreakFound] = Map()
+    """Differences from the broker's books that stand, by kind and key: while there are any, only exits pass."""
+    cash_usd: Decimal | None = None
+    """What the broker's cash must be by our own record, once an opening figure is known."""
     day: Day = Day()
     pace: Pace = NO_PACE
 
@@ -89,14 +110,37 @@ def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
             return _after_kill(state, event, seq)
         case AccountObserved():
             return _after_observation(state, event)
-        case BrokerLinkChanged(up=up):
-            return replace(state, broker_up=up)
-        case PositionAdopted():
-            return _after_adopted_position(state, event)
+        case BrokerLinkChanged() | PositionAdopted() | CashMoved() | BreakFound() | BreakHealed():
+            return _after_bookkeeping(state, event)
         case EpochTaken() | Reconciled() | ChainCheckpoint():
             return state
         case _:
             return _after_order_event(state, event, seq)
+
+
+def _after_bookkeeping(
+    state: AccountState, event: BrokerLinkChanged | PositionAdopted | CashMoved | BreakFound | BreakHealed
+) -> AccountState:
+    """Keep what the books must come to; cash counts from the opening figure on."""
+    match event:
+        case BrokerLinkChanged(up=up):
+            return replace(state, broker_up=up)
+        case PositionAdopted():
+            return _after_adopted_position(state, event)
+        case CashMoved(kind="opening", amount_usd=amount):
+            return replace(state, cash_usd=amount)
+        case CashMoved(amount_usd=amount):
+            return state if state.cash_usd is None else replace(state, cash_usd=state.cash_usd + amount)
+        case BreakFound():
+            return replace(state, breaks=state.breaks.set(break_name(event), event))
+        case BreakHealed():
+            name = break_name(event)
+            return replace(state, breaks=state.breaks.delete(name)) if name in state.breaks else state
+
+
+def break_name(event: BreakFound | BreakHealed) -> str:
+    """Name a difference, so that what healed can be matched with what was found."""
+    return f"{event.kind}:{event.key}"
 
 
 def _after_kill(state: AccountState, event: KillEngaged | KillReleased, seq: int) -> AccountState:
@@ -109,7 +153,9 @@ def _after_kill(state: AccountState, event: KillEngaged | KillReleased, seq: int
 
 
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
-    order = orders.order_from_decision(decision, seq)
+    if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED:
+        return _after_replace_decision(state, decision, seq)
+    order = order_state.order_from_decision(decision, seq)
     if order is None:
         return state
     state = _in_day(state, decision.evidence.trading_day)
@@ -120,6 +166,16 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
     return _put_order(replace(state, day=day, pace=paced), order, _mid(decision.evidence.quote))
 
 
+def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
+    order = None if decision.order_id is None else state.orders.get(decision.order_id)
+    if order is None:
+        return state
+    state = _put_order(state, order_state.with_replacement(order, decision, seq))
+    if order.reduces:
+        return state
+    return replace(state, pace=with_order(state.pace, decision.evidence.decided_at))
+
+
 def _mid(quote: Quote | None) -> Decimal | None:
     return (quote.bid_price + quote.ask_price) / 2 if quote is not None and is_sane(quote) else None
 
@@ -127,17 +183,42 @@ def _mid(quote: Quote | None) -> Decimal | None:
 def _after_order_event(state: AccountState, event: AnyOrderEvent, seq: int) -> AccountState:
     known = state.orders.get(event.order_id)
     if known is None:
-        if isinstance(event, OrderAdopted):
+        return _after_unknown_order(state, event, seq)
+    new = orders.evolve(known, event, seq)
+    counts = not orders.is_known_fill(known, event)
+    state = _put_order(state, new)
+    return _with_executions(state, known, event) if counts else state
+
+
+def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) -> AccountState:
+    """Begin a life that the broker began, or count what became of an order that was let go."""
+    match event:
+        case OrderAdopted():
             return _put_order(state, _adopted(state, event, seq))
-        return _filled(state, event) if isinstance(event, OrderFilled) else state
-    repeated = isinstance(event, OrderFilled) and event.fill_id in known.fill_ids
-    state = _put_order(state, orders.evolve(known, event, seq))
-    return _filled(state, event) if isinstance(event, OrderFilled) and not repeated else state
+        case OrderLegAdded():
+            return _put_order(state, order_state.order_from_leg(event, state.orders.get(event.parent_id), seq))
+        case OrderFilled():
+            return _filled(state, event)
+        case _:
+            return state
+
+
+def _with_executions(state: AccountState, order: OrderState, event: AnyOrderEvent) -> AccountState:
+    """Move the position by what was executed, or undone."""
+    match event:
+        case OrderFilled():
+            return _filled(state, event)
+        case OrderBusted():
+            return _undone(state, order, event)
+        case OrderCorrected(qty=qty, price=price):
+            return _executed(_undone(state, order, event), order.terms, qty, price)
+        case _:
+            return state
 
 
 def _adopted(state: AccountState, event: OrderAdopted, seq: int) -> OrderState:
     """Begin an adopted order's life; one without a price counts at the last mark, if there is one."""
-    order = orders.order_from_adoption(event, seq)
+    order = order_state.order_from_adoption(event, seq)
     return replace(order, worst_price=order.worst_price or state.exposure.of(event.terms.symbol).mark_price)
 
 
@@ -145,17 +226,17 @@ def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | Non
     """Store an order and move everything that is derived from orders by the difference it makes."""
     old = state.orders.get(order.order_id)
     symbol, side = order.terms.symbol, order.terms.side
-    old_qty = old.working_qty if old else ZERO
-    old_usd = old_qty * old.worst_price if old else ZERO
+    with_order_in = state.orders.set(order.order_id, order)
+    was, now = counted(state.orders, order), counted(with_order_in, order)
     one = state.exposure.of(symbol)
     if mark_price is not None:
         one = with_position(one, one.position_qty, mark_price)
-    one = with_working(one, side, order.working_qty - old_qty, order.working_qty * order.worst_price - old_usd)
+    one = with_working(one, side, now.qty - was.qty, now.notional_usd - was.notional_usd)
     was_open = old is not None and not old.is_terminal
     now_open = not order.is_terminal
     return replace(
         state,
-        orders=state.orders.set(order.order_id, order),
+        orders=with_order_in,
         open_orders=state.open_orders + now_open - was_open,
         unknown_orders=_unknowns(state, order, old),
         exposure=with_symbol(state.exposure, symbol, one),
@@ -172,9 +253,29 @@ def _unknowns(state: AccountState, order: OrderState, old: OrderState | None) ->
 
 
 def _filled(state: AccountState, fill: OrderFilled) -> AccountState:
-    position = state.positions.get(fill.symbol) or Position(symbol=fill.symbol)
-    new = positions.after_fill(position, positions.signed(fill.side, fill.qty), fill.price)
-    return _put_position(state, new, fill.price)
+    return _moved(state, fill.symbol, positions.signed(fill.side, fill.qty), fill.price)
+
+
+def _executed(state: AccountState, terms: OrderTerms, qty: Decimal, price: Decimal) -> AccountState:
+    return _moved(state, terms.symbol, positions.signed(terms.side, qty), price)
+
+
+def _moved(state: AccountState, symbol: Symbol, change: Decimal, price: Decimal) -> AccountState:
+    position = state.positions.get(symbol) or Position(symbol=symbol)
+    new = positions.after_fill(position, change, price)
+    return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, price)
+
+
+def _undone(state: AccountState, order: OrderState, event: OrderBusted | OrderCorrected) -> AccountState:
+    """Take an execution back; the mark stays where it is, the undone price says nothing of the market."""
+    gone, symbol = orders.undone_execution(order, event), order.terms.symbol
+    position = state.positions.get(symbol) or Position(symbol=symbol)
+    new = positions.undone(position, positions.signed(order.terms.side, gone.qty), gone.price)
+    return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, ZERO)
+
+
+def _with_cash(state: AccountState, change_usd: Decimal) -> AccountState:
+    return state if state.cash_usd is None else replace(state, cash_usd=state.cash_usd + change_usd)
 
 
 def _after_adopted_position(state: AccountState, event: PositionAdopted) -> AccountState:

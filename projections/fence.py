@@ -3,7 +3,15 @@
 from immutables import Map
 
 from contracts.audit import ChainCheckpoint
-from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.broker import (
+    AccountObserved,
+    BreakFound,
+    BreakHealed,
+    BrokerLinkChanged,
+    CashMoved,
+    PositionAdopted,
+    Reconciled,
+)
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
@@ -27,6 +35,8 @@ def role_of(event: JournalEvent) -> Role | None:
         case ChainCheckpoint():
             return Role.AUDIT
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
+            return Role.OMS
+        case CashMoved() | BreakFound() | BreakHealed():
             return Role.OMS
         case _:
             _: AnyOrderEvent = event  # a new kind of event must find its writer here

@@ -5,39 +5,39 @@ table does not know in a status leaves the status as it is, so no journal ever s
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
 
-from contracts.base import Value
-from contracts.decisions import Decision
-from contracts.enums import Action, OrderStatus, Outcome
-from contracts.ids import AgentId, FillId, IntentId, OrderId
+from contracts.enums import OrderStatus
+from contracts.ids import FillId
 from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
-    OrderAdopted,
+    OrderBusted,
     OrderCanceled,
     OrderCancelRejected,
     OrderCancelRequested,
+    OrderCompleted,
+    OrderCorrected,
+    OrderDoneForDay,
     OrderExpired,
     OrderFilled,
+    OrderHeld,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRejected,
+    OrderReplaceRequested,
     OrderReported,
-    OrderTerms,
+    OrderSuspended,
     OrderUnknown,
     OrderWorking,
 )
 from contracts.values import ZERO
+from projections.order_state import PENDING, TERMINAL, BrokerPart, Execution, OrderState
 
 S = OrderStatus
 
-TERMINAL = frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.REPLACED})
-"""Nothing more is expected here; a late fill is accepted all the same."""
-PENDING = frozenset({S.PENDING_CANCEL, S.PENDING_REPLACE})
-"""A request of ours is at the broker; the order still works under it."""
 _LIVE = tuple(s for s in S if s not in TERMINAL)
 
 
@@ -45,15 +45,23 @@ def _to(target: OrderStatus, *sources: OrderStatus) -> dict[OrderStatus, OrderSt
     return dict.fromkeys(sources, target)
 
 
+_STANDING = (S.ACKED, S.WORKING, S.PARTIALLY_FILLED, S.HELD, S.SUSPENDED, S.DONE_FOR_DAY)
+"""The broker has the order and nothing is asked of it."""
+
 TRANSITIONS: Mapping[type, Mapping[OrderStatus, OrderStatus]] = {
     OrderAcknowledged: _to(S.ACKED, S.PENDING_SUBMIT, S.UNKNOWN),
     OrderWorking: _to(S.WORKING, S.PENDING_SUBMIT, S.UNKNOWN, S.ACKED, S.HELD, S.SUSPENDED, S.DONE_FOR_DAY),
+    OrderHeld: _to(S.HELD, S.PENDING_SUBMIT, S.UNKNOWN, S.ACKED),
+    OrderSuspended: _to(S.SUSPENDED, S.UNKNOWN, *(s for s in _STANDING if s is not S.SUSPENDED)),
+    OrderDoneForDay: _to(S.DONE_FOR_DAY, S.UNKNOWN, *(s for s in _STANDING if s is not S.DONE_FOR_DAY)),
     OrderUnknown: _to(S.UNKNOWN, S.PENDING_SUBMIT),
     OrderCancelRequested: _to(
         S.PENDING_CANCEL,
         *(s for s in _LIVE if s is not S.PENDING_REPLACE),
         S.PENDING_REPLACE,  # real: a person cancels while a replace hangs
     ),
+    OrderReplaceRequested: _to(S.PENDING_REPLACE, *_STANDING),
+    OrderCompleted: _to(S.FILLED, *_LIVE),
     OrderCanceled: _to(S.CANCELED, *_LIVE),
     OrderExpired: _to(S.EXPIRED, *_LIVE),
     OrderRejected: _to(
@@ -71,90 +79,21 @@ TRANSITIONS: Mapping[type, Mapping[OrderStatus, OrderStatus]] = {
 """Which event moves which status where; pairs not listed leave the status as it is."""
 
 
-class OrderState(Value, frozen=True, kw_only=True):
-    """One order as the journal tells it; `worst_price` is what its reservation was sized at (USD per share)."""
-
-    order_id: OrderId
-    agent: AgentId
-    intent_id: IntentId | None
-    terms: OrderTerms
-    worst_price: Decimal
-    reduces: bool
-    status: OrderStatus
-    resting: OrderStatus
-    """The status to fall back to when a cancel or replace is refused."""
-    decision_seq: int
-    valid_until: datetime | None
-    last_seq: int = 0
-    """Last journal sequence on the order's own subject: what a writer must expect."""
-    broker_order_id: str | None = None
-    filled_qty: Decimal = ZERO
-    filled_notional_usd: Decimal = ZERO
-    fill_ids: frozenset[FillId] = frozenset()
-    detail: str = ""
-
-    @property
-    def is_terminal(self) -> bool:
-        """Say whether the order's life is over."""
-        return self.status in TERMINAL
-
-    @property
-    def working_qty(self) -> Decimal:
-        """Give the shares that may still fill."""
-        return ZERO if self.is_terminal else max(self.terms.qty - self.filled_qty, ZERO)
-
-    @property
-    def avg_price(self) -> Decimal | None:
-        """Give the average fill price (USD per share): filled notional ÷ filled quantity."""
-        return self.filled_notional_usd / self.filled_qty if self.filled_qty else None
-
-
-def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
-    """Begin an order's life from its approval; other decisions begin none."""
-    approved = decision.outcome is Outcome.APPROVED and decision.action is Action.SUBMIT
-    if not approved or decision.order_id is None or decision.terms is None or decision.reservation is None:
-        return None
-    return OrderState(
-        order_id=decision.order_id,
-        agent=decision.agent,
-        intent_id=decision.intent_id,
-        terms=decision.terms,
-        worst_price=decision.reservation.price_usd,
-        reduces=decision.reservation.reduces,
-        status=S.PENDING_SUBMIT,
-        resting=S.PENDING_SUBMIT,
-        decision_seq=seq,
-        valid_until=decision.valid_until,
-    )
-
-
-def order_from_adoption(event: OrderAdopted, seq: int) -> OrderState:
-    """Begin the life of an order that we did not send; market orders are sized at zero until they fill."""
-    return OrderState(
-        order_id=event.order_id,
-        agent=event.agent,
-        intent_id=None,
-        terms=event.terms,
-        worst_price=event.terms.limit_price or event.terms.stop_price or ZERO,
-        reduces=False,
-        status=S.WORKING,
-        resting=S.WORKING,
-        decision_seq=seq,
-        valid_until=None,
-        last_seq=seq,
-        broker_order_id=event.broker_order_id,
-    )
-
-
 def next_status(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
     """Look up where an event moves an order; the same status means that it moves nothing."""
     match event:
         case OrderFilled():
             return _status_after_fill(order, order.filled_qty + event.qty)
+        case OrderBusted() | OrderCorrected():
+            return order.status  # the broker says so when an order whose fill was undone works again
         case OrderCancelRejected():
-            return order.resting if order.status in PENDING else order.status
+            return order.resting if order.status is S.PENDING_CANCEL else order.status
+        case OrderReplaceRejected():
+            return order.resting if order.status is S.PENDING_REPLACE else order.status
         case OrderReplaced():
             return _status_after_replacement(order, event.terms.qty)
+        case OrderWorking():
+            return _status_when_working(order)
         case _:
             return TRANSITIONS.get(type(event), {}).get(order.status, order.status)
 
@@ -172,21 +111,57 @@ def _status_after_replacement(order: OrderState, qty: Decimal) -> OrderStatus:
         return order.status  # the news came late: what ended does not live again
     if order.filled_qty >= qty:
         return S.FILLED
+    if order.status is S.PENDING_CANCEL:
+        return order.status
     return S.PARTIALLY_FILLED if order.filled_qty else S.WORKING
 
 
+def _status_when_working(order: OrderState) -> OrderStatus:
+    reopened = order.status is S.FILLED and order.filled_qty < order.terms.qty and _has_undone(order)
+    target = S.WORKING if reopened else TRANSITIONS[OrderWorking].get(order.status, order.status)
+    return S.PARTIALLY_FILLED if target is S.WORKING and order.filled_qty else target
+
+
+def _has_undone(order: OrderState) -> bool:
+    return any(not execution.qty for execution in order.fills.values())
+
+
+def is_known_fill(order: OrderState, event: AnyOrderEvent) -> bool:
+    """Say whether an event tells of an execution that counts already, or was taken back already."""
+    match event:
+        case OrderFilled(fill_id=fill_id):
+            return fill_id in order.fills
+        case OrderBusted(fill_id=fill_id):
+            return fill_id in order.fills and not order.fills[fill_id].qty
+        case OrderCorrected(new_fill_id=new_fill_id):
+            return new_fill_id in order.fills
+        case _:
+            return False
+
+
+def undone_execution(order: OrderState, event: OrderBusted | OrderCorrected) -> Execution:
+    """Give the execution that an event takes back: as it was counted, or as told when it never was on its own."""
+    known = order.fills.get(event.fill_id)
+    if known is not None:
+        return known
+    if isinstance(event, OrderBusted):
+        return Execution(qty=event.qty, price=event.price)
+    return Execution(qty=event.old_qty, price=event.old_price)
+
+
 def evolve(order: OrderState, event: AnyOrderEvent, seq: int) -> OrderState:
-    """Fold one event into an order; a fill already known by its id changes nothing but the sequence."""
-    if isinstance(event, OrderFilled) and event.fill_id in order.fill_ids:
+    """Fold one event into an order; an execution already known by its id changes nothing but the sequence."""
+    if is_known_fill(order, event):
         return replace(order, last_seq=seq)
     status = next_status(order, event)
-    resting = status if status not in PENDING else _resting_below(order.resting, event)
+    resting = status if status not in PENDING else _resting_below(order, event)
     moved = replace(order, status=status, resting=resting, last_seq=seq)
     return _with_facts(moved, event)
 
 
-def _resting_below(resting: OrderStatus, event: AnyOrderEvent) -> OrderStatus:
+def _resting_below(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
     """Follow where the order would stand, had no cancel or replace been asked for."""
+    resting = order.resting if order.status in PENDING else order.status
     if isinstance(event, OrderFilled):
         return S.PARTIALLY_FILLED
     below = TRANSITIONS.get(type(event), {}).get(resting, resting)
@@ -195,23 +170,74 @@ def _resting_below(resting: OrderStatus, event: AnyOrderEvent) -> OrderStatus:
 
 def _with_facts(order: OrderState, event: AnyOrderEvent) -> OrderState:
     match event:
-        case OrderFilled():
-            return replace(
-                order,
-                filled_qty=order.filled_qty + event.qty,
-                filled_notional_usd=order.filled_notional_usd + event.qty * event.price,
-                fill_ids=order.fill_ids | {event.fill_id},
-            )
+        case OrderFilled() | OrderBusted() | OrderCorrected():
+            return _with_executions(order, event)
         case OrderAcknowledged():
             return replace(order, broker_order_id=event.broker_order_id)
         case OrderReplaced():
-            worst_price = max(order.worst_price, event.terms.limit_price or ZERO)
-            return replace(order, broker_order_id=event.broker_order_id, terms=event.terms, worst_price=worst_price)
+            return _with_new_terms(order, event)
+        case OrderReplaceRejected():
+            return replace(order, replacement=None, detail=event.detail)
         case OrderRejected():
             return replace(order, detail=f"{event.code}: {event.message}")
         case OrderCancelRejected() | OrderUnknown() | OrderReported():
             return replace(order, detail=event.detail)
         case OrderCanceled() | OrderExpired():
             return replace(order, detail=event.cause)
-        case OrderWorking() | OrderCancelRequested() | OrderAdopted():
+        case _:
             return order
+
+
+def _with_executions(order: OrderState, event: OrderFilled | OrderBusted | OrderCorrected) -> OrderState:
+    match event:
+        case OrderFilled(fill_id=fill_id, qty=qty, price=price):
+            return _with_execution(order, fill_id, Execution(qty=qty, price=price), event.broker_order_id)
+        case OrderBusted(fill_id=fill_id):
+            return _without_execution(order, fill_id, undone_execution(order, event))
+        case OrderCorrected(fill_id=fill_id, new_fill_id=new_fill_id, qty=qty, price=price):
+            left = _without_execution(order, fill_id, undone_execution(order, event))
+            return _with_execution(left, new_fill_id, Execution(qty=qty, price=price))
+
+
+def _with_execution(
+    order: OrderState, fill_id: FillId, execution: Execution, broker_order_id: str | None = None
+) -> OrderState:
+    filled = _moved(order, execution.qty, execution.qty * execution.price, broker_order_id)
+    return replace(filled, fills=order.fills.set(fill_id, execution))
+
+
+def _without_execution(order: OrderState, fill_id: FillId, execution: Execution) -> OrderState:
+    """Take an execution back; its id stays known, so that news of it that comes late counts nothing."""
+    left = _moved(order, -execution.qty, -execution.qty * execution.price)
+    return replace(left, fills=order.fills.set(fill_id, Execution(qty=ZERO, price=execution.price)))
+
+
+def _moved(order: OrderState, qty: Decimal, usd: Decimal, broker_order_id: str | None = None) -> OrderState:
+    """Move the order's totals, and those of the broker's order that filled."""
+    of = broker_order_id or order.broker_order_id
+    parts = tuple(
+        replace(part, filled_qty=part.filled_qty + qty, filled_usd=part.filled_usd + usd)
+        if part.broker_order_id == of
+        else part
+        for part in order.parts
+    )
+    return replace(
+        order, filled_qty=order.filled_qty + qty, filled_notional_usd=order.filled_notional_usd + usd, parts=parts
+    )
+
+
+def _with_new_terms(order: OrderState, event: OrderReplaced) -> OrderState:
+    """Take new terms; the price they were approved at counts only if they are the ones that were approved."""
+    ours = order.replacement if order.replacement is not None and order.replacement.terms == event.terms else None
+    worst_price = max(order.reserved_price, event.terms.limit_price or ZERO) if ours is None else ours.worst_price
+    first = (order.part(order.broker_order_id),) if order.broker_order_id is not None else ()
+    carried_usd = order.filled_notional_usd if event.carried_qty else ZERO
+    added = BrokerPart(broker_order_id=event.broker_order_id, carried_qty=event.carried_qty, carried_usd=carried_usd)
+    return replace(
+        order,
+        broker_order_id=event.broker_order_id,
+        terms=event.terms,
+        worst_price=worst_price,
+        replacement=None,
+        parts=(*(order.parts or first), added),
+    )

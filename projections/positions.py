@@ -44,6 +44,31 @@ def after_fill(position: Position, change: Decimal, price: Decimal) -> Position:
     )
 
 
+def undone(position: Position, change: Decimal, price: Decimal) -> Position:
+    """Take one fill of a signed quantity at a price back, as if it had never been.
+
+    Shares it opened leave the average at what the others cost; shares it closed come back at the average, and what
+    they realised is taken back. Where the fill had closed all, its own price stands in for the average it ended.
+    """
+    qty = position.qty - change
+    if position.qty * change > 0 and position.qty * qty >= 0:  # it opened, and what stays is on the same side
+        left_usd = position.qty * position.avg_price - change * price
+        return replace(
+            position,
+            qty=qty,
+            avg_price=left_usd / qty if qty else ZERO,
+            cash_usd=position.cash_usd + change * price,
+        )
+    average = position.avg_price if position.qty * qty > 0 else price
+    return replace(
+        position,
+        qty=qty,
+        avg_price=average if qty else ZERO,
+        realized_usd=position.realized_usd - (price - average) * -change,
+        cash_usd=position.cash_usd + change * price,
+    )
+
+
 def _closed(held: Decimal, change: Decimal) -> Decimal:
     """Give the signed part of the held shares that a change closes."""
     if held * change >= 0:

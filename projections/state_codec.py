@@ -11,12 +11,13 @@ from immutables import Map
 
 from projections.account import AccountState
 
-SCHEMA = "account-state-2"
+SCHEMA = "account-state-3"
 """Change this with the shape of `AccountState` or with what its fold makes of events: a snapshot of another schema
 is discarded and replayed."""
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Give the stored form of what JSON does not know, in an order that shows no history."""
     if isinstance(value, Map):
         return {key: value[key] for key in sorted(value)}
     if isinstance(value, frozenset):
@@ -31,7 +32,7 @@ def _from_plain(wanted: Any, value: Any) -> Any:
     raise NotImplementedError(f"no stored form for {wanted}")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_to_plain, order="deterministic")
+_encoder = msgspec.json.Encoder(enc_hook=to_plain, order="deterministic")
 _decoder = msgspec.json.Decoder(AccountState, dec_hook=_from_plain)
 
 

@@ -12,14 +12,22 @@ from msgspec.structs import replace
 from contracts import codec
 from contracts.audit import ChainCheckpoint
 from contracts.base import Value
-from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.broker import (
+    AccountObserved,
+    BreakFound,
+    BreakHealed,
+    BrokerLinkChanged,
+    CashMoved,
+    PositionAdopted,
+    Reconciled,
+)
 from contracts.codec import JournalEvent, UndecodableError
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
-from contracts.enums import Action
+from contracts.enums import Action, BreakKind
 from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
 from contracts.intents import Intent
-from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled
+from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled, OrderLegAdded
 from projections.chain import Chain, Link, extend
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 
@@ -125,14 +133,26 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:
     match event:
         case Decision():
             return _of_decision(event)
-        case PositionAdopted(symbol=symbol):
+        case PositionAdopted(symbol=symbol) | CashMoved(symbol=symbol):
             return Subject(symbol=symbol)
+        case BreakFound(kind=kind, key=key) | BreakHealed(kind=kind, key=key):
+            return _of_break(kind, key)
         case LimitsSet() | KillEngaged() | KillReleased() | EpochTaken():
             return Subject()
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint():
             return Subject()
         case _:
             return _of_order_event(event, subject)
+
+
+def _of_break(kind: BreakKind, key: str) -> Subject:
+    match kind:
+        case BreakKind.POSITION:
+            return Subject(symbol=Symbol(key) if is_symbol(key) else None)
+        case BreakKind.ORDER | BreakKind.OVERFILL:
+            return Subject(order_id=OrderId(key) if is_token(key) else None)
+        case BreakKind.CASH:
+            return Subject()
 
 
 def _of_order_event(event: AnyOrderEvent, subject: str) -> Subject:
@@ -145,7 +165,7 @@ def _of_order_event(event: AnyOrderEvent, subject: str) -> Subject:
     match event:
         case OrderFilled(symbol=symbol):
             return replace(about, symbol=symbol)
-        case OrderAdopted(agent=agent, terms=terms):
+        case OrderAdopted(agent=agent, terms=terms) | OrderLegAdded(agent=agent, terms=terms):
             return replace(about, agent=agent, symbol=terms.symbol)
         case _:
             return about

@@ -8,8 +8,8 @@ from contracts.decisions import Decision, Headroom
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.intents import Intent
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderEvent, OrderFilled
-from projections import orders, positions
-from projections.orders import OrderState
+from projections import order_state, orders, positions
+from projections.order_state import OrderState
 from projections.positions import Position
 from projections.sql.trail import TrailEvent, named
 from projections.trail import intent_of
@@ -103,7 +103,9 @@ def _told(connection: sqlite3.Connection, asked: TrailEvent | None, order_id: Or
 
 
 def _begins_order(row: TrailEvent) -> bool:
-    return row.admitted and isinstance(row.event, Decision) and orders.order_from_decision(row.event, 0) is not None
+    return (
+        row.admitted and isinstance(row.event, Decision) and order_state.order_from_decision(row.event, 0) is not None
+    )
 
 
 def _order(rows: tuple[TrailEvent, ...]) -> OrderState | None:
@@ -114,9 +116,9 @@ def _order(rows: tuple[TrailEvent, ...]) -> OrderState | None:
             case _ if not row.admitted:
                 continue
             case Decision() as decision:
-                order = order or orders.order_from_decision(decision, row.seq)
+                order = order or order_state.order_from_decision(decision, row.seq)
             case OrderAdopted() as adoption if order is None:
-                order = orders.order_from_adoption(adoption, row.seq)
+                order = order_state.order_from_adoption(adoption, row.seq)
             case OrderEvent() as event if order is not None:
                 order = orders.evolve(order, _order_event(event), row.seq)
             case _:

@@ -5,7 +5,15 @@ from datetime import UTC
 from decimal import Decimal
 
 from contracts.audit import ChainCheckpoint
-from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
+from contracts.broker import (
+    AccountObserved,
+    BreakFound,
+    BreakHealed,
+    BrokerLinkChanged,
+    CashMoved,
+    PositionAdopted,
+    Reconciled,
+)
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
@@ -14,14 +22,23 @@ from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
     OrderAdopted,
+    OrderBusted,
     OrderCanceled,
     OrderCancelRejected,
     OrderCancelRequested,
+    OrderCompleted,
+    OrderCorrected,
+    OrderDoneForDay,
     OrderExpired,
     OrderFilled,
+    OrderHeld,
+    OrderLegAdded,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRejected,
+    OrderReplaceRequested,
     OrderReported,
+    OrderSuspended,
     OrderTerms,
     OrderUnknown,
     OrderWorking,
@@ -81,6 +98,8 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:
             return "epoch", f"{role} writes from epoch {epoch} ({owner}, code {code})", QUIET
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
             return "broker", *_broker(event)
+        case CashMoved() | BreakFound() | BreakHealed():
+            return "broker", *_books(event)
         case ChainCheckpoint(upto_seq=upto, digest=digest):
             return "audit", f"chain up to {upto} is {digest[:16]}", QUIET
         case _:
@@ -91,7 +110,8 @@ def _decision(decision: Decision) -> tuple[str, str]:
     who = f"{decision.agent} {decision.intent_id}"
     if decision.outcome is Outcome.APPROVED:
         what = terms_text(decision.terms) if decision.terms else str(decision.action)
-        return f"{who} approved: {what} -> {decision.order_id}", GOOD
+        orders = ", ".join(decision.order_ids) or decision.order_id or "no order"
+        return f"{who} approved: {what} -> {orders}", GOOD
     if decision.reason is None:
         return f"{who} {decision.outcome}", WARNING
     measured = ""
@@ -126,6 +146,25 @@ def _broker(event: AccountObserved | BrokerLinkChanged | Reconciled | PositionAd
             return f"adopted {amount(event.qty)} {event.symbol} at {amount(event.price)}: {event.detail}", WARNING
 
 
+def _books(event: CashMoved | BreakFound | BreakHealed) -> tuple[str, str]:
+    match event:
+        case CashMoved():
+            return f"cash moved {amount(event.amount_usd)} USD: {event.kind} {event.detail}".rstrip(), NEUTRAL
+        case BreakFound():
+            return f"BREAK {event.kind} {event.key}: ours {event.ours}, the broker's {event.theirs}", f"bold {BAD}"
+        case BreakHealed():
+            return f"break healed, {event.kind} {event.key}: {event.detail}", GOOD
+
+
+_DOUBTS = {OrderUnknown: "unknown", OrderCancelRejected: "cancel rejected", OrderReplaceRejected: "replace rejected"}
+_STANDS = {
+    OrderWorking: "working",
+    OrderHeld: "held for its entry",
+    OrderSuspended: "suspended",
+    OrderDoneForDay: "done for the day",
+}
+
+
 def _order(event: AnyOrderEvent) -> tuple[str, str]:
     text, style = _order_step(event)
     return f"{event.order_id} {text}", style
@@ -139,27 +178,58 @@ def _order_step(event: AnyOrderEvent) -> tuple[str, str]:
             return f"filled {what}, {amount(event.cum_qty)} in all{late}", f"bold {GOOD}"
         case OrderRejected():
             return f"rejected by the broker: {event.code} {event.message}", BAD
-        case OrderUnknown() | OrderCancelRejected():
-            word = "unknown" if isinstance(event, OrderUnknown) else "cancel rejected"
-            return f"{word}: {event.detail}", WARNING
+        case OrderUnknown() | OrderCancelRejected() | OrderReplaceRejected():
+            return f"{_DOUBTS[type(event)]}: {event.detail}", WARNING
         case OrderCanceled() | OrderExpired():
             word = "canceled" if isinstance(event, OrderCanceled) else "expired"
             return f"{word} ({event.cause})", WARNING
         case OrderAdopted():
             return f"adopted: {terms_text(event.terms)} (client id {event.client_order_id})", WARNING
-        case OrderReplaced():
-            return f"replaced: {terms_text(event.terms)}", NEUTRAL
+        case OrderBusted() | OrderCorrected():
+            return _undone(event), f"bold {WARNING}"
         case _:
             return _quiet_step(event), NEUTRAL
 
 
-def _quiet_step(event: OrderAcknowledged | OrderWorking | OrderCancelRequested | OrderReported) -> str:
+def _undone(event: OrderBusted | OrderCorrected) -> str:
+    if isinstance(event, OrderBusted):
+        return f"BUSTED {amount(event.qty)} at {amount(event.price)}: execution {event.fill_id} no longer counts"
+    old, new = (
+        f"{amount(event.old_qty)} at {amount(event.old_price)}",
+        f"{amount(event.qty)} at {amount(event.price)}",
+    )
+    return f"CORRECTED {old} to {new}: execution {event.fill_id}"
+
+
+type _Quiet = (
+    OrderAcknowledged
+    | OrderWorking
+    | OrderHeld
+    | OrderSuspended
+    | OrderDoneForDay
+    | OrderCompleted
+    | OrderCancelRequested
+    | OrderReplaceRequested
+    | OrderReplaced
+    | OrderLegAdded
+    | OrderReported
+)
+
+
+def _quiet_step(event: _Quiet) -> str:
     match event:
         case OrderAcknowledged():
             return f"acknowledged as {event.broker_order_id} ({event.broker_status})"
-        case OrderWorking():
-            return f"working ({event.broker_status})"
-        case OrderCancelRequested():
-            return f"cancel requested by {event.requested_by}"
+        case OrderWorking() | OrderHeld() | OrderSuspended() | OrderDoneForDay():
+            return f"{_STANDS[type(event)]} ({event.broker_status})"
+        case OrderCompleted():
+            return f"complete with {amount(event.cum_qty)}"
+        case OrderCancelRequested() | OrderReplaceRequested():
+            what = "cancel" if isinstance(event, OrderCancelRequested) else "replace"
+            return f"{what} requested by {event.requested_by}"
+        case OrderReplaced():
+            return f"replaced: {terms_text(event.terms)}"
+        case OrderLegAdded():
+            return f"{event.role} of {event.parent_id}: {terms_text(event.terms)} ({event.broker_status})"
         case OrderReported():
             return f"reported {event.broker_event} ({event.broker_status}) {event.detail}".rstrip()

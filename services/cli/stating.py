@@ -19,8 +19,8 @@ from contracts.orders import (
     OrderExpired,
     OrderRejected,
 )
-from projections import orders
-from projections.orders import OrderState
+from projections import order_state, orders
+from projections.order_state import OrderState
 from services.cli.credential_files import Participant
 from services.cli.outcome import CommandError, UnreachableError
 from services.runtime.connection import Connection
@@ -59,7 +59,7 @@ class Statement:
 
     async def until_over(self, decision: Decision) -> AsyncGenerator[AnyOrderEvent, None]:
         """Yield the order's events until it has come to its end, or a cancel was refused."""
-        order = orders.order_from_decision(decision, 0)
+        order = order_state.order_from_decision(decision, 0)
         try:
             async with asyncio.timeout(OVER_WITHIN_S):
                 while True:

@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.console import Console
 
+from projections.state_codec import to_plain
 from services.cli.outcome import OutputClosedError
 from services.runtime.settings import home_from
 
@@ -62,5 +63,5 @@ def say(text: str) -> None:
 
 def say_json(content: object, *, indent: int = 2) -> None:
     """Print JSON; with `indent=0` on one line."""
-    text = msgspec.json.encode(content)
+    text = msgspec.json.encode(content, enc_hook=to_plain)
     say((msgspec.json.format(text, indent=indent) if indent else text).decode())

@@ -8,7 +8,7 @@ import msgspec
 from contracts.decisions import Decision, Headroom
 from contracts.enums import Outcome
 from contracts.ids import OrderId
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.gateway.account_view import Decided
 from services.gateway.answers import (
     CancelAnswer,

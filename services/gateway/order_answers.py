@@ -5,7 +5,7 @@ from enum import StrEnum
 from operator import attrgetter
 
 from projections.account import AccountState
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.gateway.answers import OrderAnswer
 from services.gateway.api_keys import ApiKey
 

@@ -14,7 +14,7 @@ from contracts.controls import EpochTaken
 from contracts.enums import Role
 from contracts.ids import OrderId
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from projections.state_codec import SCHEMA as ACCOUNT_SCHEMA
 from projections.state_codec import decode_state, encode_state
 from services.oms.state import EMPTY, CancelWish, OmsState, evolve

@@ -26,7 +26,8 @@ from contracts.orders import (
     OrderWorking,
 )
 from contracts.reasons import RejectionCode
-from projections.orders import OrderState, evolve, next_status
+from projections.order_state import OrderState
+from projections.orders import evolve, next_status
 from services.oms import fills
 from services.oms.brokers.port import (
     Accepted,

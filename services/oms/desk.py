@@ -8,8 +8,8 @@ from contracts import subjects
 from contracts.base import Event
 from contracts.ids import EXTERNAL, OrderId, Symbol
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderTerms
-from projections import orders
-from projections.orders import OrderState
+from projections import order_state, orders
+from projections.order_state import OrderState
 from services.oms.brokers.port import BrokerOrder
 from services.oms.core import OmsCore
 from services.oms.decider import Command, Stamp, decide
@@ -112,7 +112,7 @@ class OrderDesk:
         )
         subject = subjects.order(self._journal.account, EXTERNAL, order_id)
         seq = self._appended(await self._journal.append(subject, event, expected_seq=0))
-        self._ahead[order_id] = orders.order_from_adoption(event, seq)
+        self._ahead[order_id] = order_state.order_from_adoption(event, seq)
         return self._ahead[order_id]
 
     def _appended(self, seq: int) -> int:

@@ -11,7 +11,7 @@ import msgspec
 
 from contracts.ids import FillId
 from contracts.values import ZERO
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.oms.brokers.port import BrokerOrder, BrokerUpdate
 
 _NANO = Decimal("0.000000001")
@@ -42,7 +42,7 @@ def executed(order: OrderState, update: BrokerUpdate) -> tuple[Execution, ...]:
     if gap <= 0:
         return ()
     qty, price, fill_id = update.qty, update.price, _fill_id(update)
-    if not qty or qty < 0 or not price or price < 0 or fill_id in order.fill_ids:
+    if not qty or qty < 0 or not price or price < 0 or fill_id in order.fills:
         return missing(order, report)
     if gap < qty:
         # Some of it was recovered before its own message came, or the quantity is given in cumulative form.

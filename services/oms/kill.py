@@ -9,7 +9,7 @@ import asyncio
 from contracts.codec import JournalEvent, UndecodableError, decode_event
 from contracts.controls import KillEngaged, KillReleased
 from contracts.enums import KillMode
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.oms.core import OmsCore
 
 _WIDTH = {KillMode.BLOCK_NEW: 1, KillMode.CANCEL_ALL: 2, KillMode.FLATTEN: 3}

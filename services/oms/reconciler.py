@@ -17,7 +17,7 @@ from contracts.broker import AccountObserved, ObservedPosition, PositionAdopted,
 from contracts.enums import OrderStatus
 from contracts.ids import OrderId, Symbol
 from contracts.values import ZERO
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from projections.positions import Position
 from services.oms.brokers.port import Broker, BrokerAccount, BrokerOrder
 from services.oms.core import OmsCore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from contracts.enums import EndCause, OrderStatus
 from contracts.ids import AgentId, OrderId
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.oms.brokers.port import (
     Broker,
     BrokerOrder,

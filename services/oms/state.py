@@ -20,7 +20,7 @@ from contracts.ids import AgentId, OrderId, is_token
 from contracts.orders import OrderCancelRejected, OrderCancelRequested, OrderEvent
 from projections import account, orders
 from projections.account import AccountState
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.oms.brokers.port import BrokerOrder
 
 ENDED_AT_BROKER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})

@@ -125,6 +125,24 @@ def check_unknown_orders(at: Situation) -> Finding:
     return _denied("unknown_orders", reason)
 
 
+def check_breaks(at: Situation) -> Finding:
+    """While our books and the broker's differ, nobody knows what is held: only exits pass."""
+    count = len(at.state.breaks)
+    if not count:
+        return _passed("breaks", ZERO, ZERO)
+    if at.reduces:
+        return _exempt("breaks")
+    named = ", ".join(sorted(at.state.breaks))[:_SHOWN_CHARS]
+    reason = Reason(
+        code=C.RECONCILIATION_BREAK,
+        message=f"our books and the broker's differ in {named}: until they agree only orders that reduce pass",
+        limit=ZERO,
+        attempted=Decimal(count),
+        needs_human=True,
+    )
+    return _denied("breaks", reason)
+
+
 def _fresh(name: str, code: DenialCode, of: tuple[str, timedelta, int]) -> Finding:
     """Hold (what it is, its age, allowed ms) together; an age below zero is a clock that runs ahead, no better."""
     what, age, allowed_ms = of
@@ -339,6 +357,7 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
     (check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
     (check_crosses_zero, (C.CROSSES_ZERO,)),
     (check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
+    (check_breaks, (C.RECONCILIATION_BREAK,)),
     (check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
     (check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
     (check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),

@@ -12,7 +12,7 @@ from contracts.codec import UndecodableError, decode_intent, is_recordable
 from contracts.decisions import NO_INTENT, Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import Action, Outcome
 from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, order_id_for
-from contracts.intents import CancelIntent, Intent, ReplaceIntent, SubmitIntent
+from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent, ReplaceIntent, SubmitIntent
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
 from contracts.values import plain
@@ -79,8 +79,15 @@ def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Int
         case CancelIntent():
             return _answer_cancel(state, stated, intent) if fault is None else _no(Action.CANCEL, fault)
         case ReplaceIntent():
-            unsupported = Reason(code=C.UNSUPPORTED, message="replace is not offered: cancel, then submit anew")
-            return _no(Action.REPLACE, fault or unsupported)
+            return _no(Action.REPLACE, fault or _unsupported("replace"))
+        case CancelAllIntent():
+            return _no(Action.CANCEL_ALL, fault or _unsupported("cancel_all"))
+        case CloseIntent():
+            return _no(Action.SUBMIT, fault or _unsupported("close"))
+
+
+def _unsupported(what: str) -> Reason:
+    return Reason(code=C.UNSUPPORTED, message=f"{what} is not offered: cancel and submit order by order")
 
 
 def _no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answer:

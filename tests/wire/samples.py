@@ -7,36 +7,69 @@ import msgspec
 
 from contracts.audit import ChainCheckpoint
 from contracts.base import Message
-from contracts.broker import AccountObserved, BrokerLinkChanged, ObservedPosition, PositionAdopted, Reconciled
+from contracts.broker import (
+    AccountObserved,
+    BreakFound,
+    BreakHealed,
+    BrokerLinkChanged,
+    CashMoved,
+    ObservedPosition,
+    PositionAdopted,
+    Reconciled,
+)
 from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
-from contracts.enums import Action, EndCause, KillMode, OrderType, Outcome, Regime, Role, Side, TimeInForce
+from contracts.enums import (
+    Action,
+    BreakKind,
+    EndCause,
+    KillMode,
+    LegRole,
+    OrderClass,
+    OrderType,
+    Outcome,
+    Regime,
+    Role,
+    Side,
+    TimeInForce,
+)
 from contracts.ids import AgentId, FillId, IntentId, OrderId, Symbol
-from contracts.intents import CancelIntent, IntentMeta, ReplaceIntent, SubmitIntent
+from contracts.intents import (
+    StopLoss,
+    TakeProfit,
+)
 from contracts.limits import LimitSet
 from contracts.market import Bar, Quote, RegimeChanged, SymbolStatus
 from contracts.orders import (
     OrderAcknowledged,
     OrderAdopted,
+    OrderBusted,
     OrderCanceled,
     OrderCancelRejected,
     OrderCancelRequested,
+    OrderCompleted,
+    OrderCorrected,
+    OrderDoneForDay,
     OrderExpired,
     OrderFilled,
+    OrderHeld,
+    OrderLegAdded,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRejected,
+    OrderReplaceRequested,
     OrderReported,
+    OrderSuspended,
     OrderTerms,
     OrderUnknown,
     OrderWorking,
 )
 from contracts.reasons import DenialCode, Reason, RejectionCode
+from tests.wire.intent_samples import AAPL, INTENTS, ORDER
 
 AT = datetime(2026, 11, 23, 14, 30, 0, 125_000, tzinfo=UTC)
 DAY = date(2026, 11, 23)
-AAPL = Symbol("AAPL")
 DEMO = AgentId("demo")
-ORDER = OrderId("lg-5f1c0f3a9d2b4e6f8a7b6c5d4e3f21")
 STAMP = {"epoch": 5, "at": AT, "correlation_id": "7f0c", "causation_seq": 811}
 
 QUOTE = Quote(
@@ -66,38 +99,22 @@ TERMS = OrderTerms(
     time_in_force=TimeInForce.GTC,
     extended_hours=True,
 )
+FULL_TERMS = OrderTerms(
+    symbol=AAPL,
+    side=Side.SELL,
+    order_type=OrderType.STOP_LIMIT,
+    qty=Decimal("5.5"),
+    limit_price=Decimal("179.50"),
+    stop_price=Decimal("180.00"),
+    notional_usd=Decimal("1000.50"),
+    trail_price=Decimal("1.50"),
+    trail_percent=Decimal("2.5"),
+    order_class=OrderClass.OTO,
+    take_profit=TakeProfit(limit_price=Decimal("199.00")),
+    stop_loss=StopLoss(stop_price=Decimal("180.00")),
+)
 LIMITS = LimitSet(max_order_notional_usd=Decimal("4999.5"), symbol_allowlist=(AAPL, Symbol("BRK.B")))
 BODY = b'{"type":"intent.submit.v1","intent_id":"7f0c","symbol":"AAPL","side":"buy","order_type":"limit","qty":10}'
-
-INTENTS: list[Message] = [
-    SubmitIntent(
-        intent_id=IntentId("7f0c"),
-        symbol=AAPL,
-        side=Side.BUY,
-        order_type=OrderType.LIMIT,
-        qty=Decimal(10),
-        limit_price=Decimal("189.12"),
-        meta=IntentMeta(strategy="micro_momo_v1", reason="breakout – çà 突破", confidence=Decimal("0.62")),
-    ),
-    SubmitIntent(
-        intent_id=IntentId("7f0d"),
-        symbol=AAPL,
-        side=Side.SELL,
-        order_type=OrderType.STOP_LIMIT,
-        notional_usd=Decimal("1000.50"),
-        stop_price=Decimal("180.00"),
-        time_in_force=TimeInForce.IOC,
-        extended_hours=True,
-    ),
-    CancelIntent(intent_id=IntentId("7f0e"), order_id=ORDER),
-    ReplaceIntent(
-        intent_id=IntentId("7f0f"),
-        order_id=ORDER,
-        qty=Decimal("1.5"),
-        limit_price=Decimal("189.13"),
-        time_in_force=TimeInForce.DAY,
-    ),
-]
 
 MARKET: list[Message] = [
     QUOTE,
@@ -190,6 +207,20 @@ DECISIONS: list[Message] = [
         intent=msgspec.Raw(BODY),
     ),
     Decision(
+        **STAMP,
+        agent=DEMO,
+        intent_id=IntentId("7f13"),
+        action=Action.CANCEL_ALL,
+        outcome=Outcome.APPROVED,
+        order_ids=(ORDER, OrderId("lg-6f1c0f3a9d2b4e6f8a7b6c5d4e3f21-sl")),
+        evidence=Evidence(received_at=AT, decided_at=AT, trading_day=DAY),
+        state_seq=812,
+        limits_version=3,
+        code_version="abc123",
+        intent_seq=44,
+        intent=msgspec.Raw(b'{"type":"intent.cancel_all.v1","intent_id":"7f13"}'),
+    ),
+    Decision(
         epoch=5,
         at=AT,
         agent=DEMO,
@@ -234,6 +265,54 @@ ORDER_EVENTS: list[Message] = [
         message="insufficient buying power",
     ),
     OrderReplaced(**STAMP, order_id=ORDER, broker_order_id="71e69015", terms=TERMS),
+    OrderReplaced(**STAMP, order_id=ORDER, broker_order_id="72e69015", terms=FULL_TERMS, carried_qty=Decimal("1.5")),
+    OrderReplaceRequested(**STAMP, order_id=ORDER, requested_by=DEMO, decision_seq=811),
+    OrderReplaceRejected(**STAMP, order_id=ORDER, detail="the new terms came too late"),
+    OrderHeld(**STAMP, order_id=ORDER, broker_status="held"),
+    OrderSuspended(**STAMP, order_id=ORDER, broker_status="suspended"),
+    OrderDoneForDay(**STAMP, order_id=ORDER, broker_status="done_for_day"),
+    OrderCompleted(**STAMP, order_id=ORDER, cum_qty=Decimal("5.291")),
+    OrderFilled(
+        **STAMP,
+        order_id=ORDER,
+        fill_id=FillId("exec-2"),
+        symbol=AAPL,
+        side=Side.BUY,
+        qty=Decimal(2),
+        price=Decimal("189.11"),
+        cum_qty=Decimal("3.5"),
+        filled_at=AT,
+        broker_order_id="72e69015",
+    ),
+    OrderBusted(
+        **STAMP,
+        order_id=ORDER,
+        fill_id=FillId("exec-1"),
+        qty=Decimal("1.5"),
+        price=Decimal("189.11"),
+        detail="trade_bust exec-9",
+    ),
+    OrderCorrected(
+        **STAMP,
+        order_id=ORDER,
+        fill_id=FillId("exec-1"),
+        old_qty=Decimal("1.5"),
+        old_price=Decimal("189.11"),
+        new_fill_id=FillId("exec-3"),
+        qty=Decimal("1.5"),
+        price=Decimal("189.10"),
+    ),
+    OrderLegAdded(
+        **STAMP,
+        order_id=OrderId("lg-5f1c0f3a9d2b4e6f8a7b6c5d4e3f21-sl"),
+        agent=DEMO,
+        parent_id=ORDER,
+        role=LegRole.STOP_LOSS,
+        client_order_id="0b9d5c5e",
+        broker_order_id="91e69015",
+        broker_status="held",
+        terms=FULL_TERMS,
+    ),
     OrderReported(
         **STAMP, order_id=ORDER, broker_event="calculated", broker_status="calculated", detail="as it came"
     ),
@@ -268,6 +347,17 @@ ACCOUNT_EVENTS: list[Message] = [
     ),
     BrokerLinkChanged(**STAMP, up=False, detail="socket closed"),
     Reconciled(**STAMP, orders_compared=3, orders_adopted=1, fills_recovered=2, position_breaks=("AAPL 10 ≠ 12",)),
+    CashMoved(
+        **STAMP,
+        activity_id="20261123000000000::0b9d5c5e",
+        kind="DIV",
+        amount_usd=Decimal("-1.02"),
+        symbol=AAPL,
+        detail="dividend on a short",
+    ),
+    CashMoved(**STAMP, activity_id="", kind="opening", amount_usd=Decimal("98109.98")),
+    BreakFound(**STAMP, kind=BreakKind.POSITION, key="AAPL", ours="10", theirs="12", since=AT),
+    BreakHealed(**STAMP, kind=BreakKind.CASH, key="paper", detail="they agree again"),
     PositionAdopted(**STAMP, symbol=AAPL, qty=Decimal(-2), price=Decimal("189.11"), detail="held before us"),
 ]
 

@@ -17,7 +17,7 @@ from contracts.decisions import Decision
 from contracts.enums import KillMode, Role
 from contracts.ids import OrderId
 from contracts.orders import OrderEvent
-from projections.orders import OrderState
+from projections.order_state import OrderState
 from services.oms.brokers.memory import MemoryBroker
 from services.oms.core import OmsCore
 from services.oms.kill import KillSwitch

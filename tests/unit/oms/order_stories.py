@@ -7,7 +7,8 @@ from contracts.decisions import Decision, Evidence, Reservation
 from contracts.enums import Action, OrderStatus, OrderType, Outcome, Side
 from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol, order_id_for
 from contracts.orders import AnyOrderEvent, OrderTerms
-from projections.orders import OrderState, evolve
+from projections.order_state import OrderState
+from projections.orders import evolve
 from services.oms.brokers.port import BrokerOrder, BrokerUpdate
 from services.oms.decider import Command, Stamp, decide
 

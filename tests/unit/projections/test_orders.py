@@ -8,26 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from contracts.enums import EndCause, OrderStatus, OrderType, Side
+from contracts.enums import EndCause, LegRole, OrderStatus, OrderType, Side
 from contracts.ids import OPERATOR, AgentId, FillId, IntentId, OrderId, Symbol
 from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
     OrderAdopted,
+    OrderBusted,
     OrderCanceled,
     OrderCancelRejected,
     OrderCancelRequested,
+    OrderCompleted,
+    OrderCorrected,
+    OrderDoneForDay,
     OrderExpired,
     OrderFilled,
+    OrderHeld,
+    OrderLegAdded,
     OrderRejected,
     OrderReplaced,
+    OrderReplaceRejected,
+    OrderReplaceRequested,
     OrderReported,
+    OrderSuspended,
     OrderTerms,
     OrderUnknown,
     OrderWorking,
 )
 from contracts.reasons import RejectionCode
-from projections.orders import PENDING, TERMINAL, TRANSITIONS, OrderState, evolve, next_status
+from projections.order_state import PENDING, TERMINAL, OrderState
+from projections.orders import TRANSITIONS, evolve, next_status
 from tests.risk_world import NOW
 
 D, S = Decimal, OrderStatus
@@ -43,6 +53,32 @@ EVENTS: list[AnyOrderEvent] = [
     OrderExpired(**STAMP, cause=EndCause.BROKER),
     OrderRejected(**STAMP, code=RejectionCode.FORBIDDEN, broker_code="4", message="no"),
     OrderReplaced(**STAMP, broker_order_id="b2", terms=TERMS),
+    OrderReplaceRequested(**STAMP, requested_by=OPERATOR, decision_seq=3),
+    OrderReplaceRejected(**STAMP, detail="no"),
+    OrderHeld(**STAMP, broker_status="held"),
+    OrderSuspended(**STAMP, broker_status="suspended"),
+    OrderDoneForDay(**STAMP, broker_status="done_for_day"),
+    OrderCompleted(**STAMP, cum_qty=D(99)),
+    OrderBusted(**STAMP, fill_id=FillId("never counted"), qty=D(0), price=D(10)),
+    OrderCorrected(
+        **STAMP,
+        fill_id=FillId("f1"),
+        old_qty=D(0),
+        old_price=D(10),
+        new_fill_id=FillId("f2"),
+        qty=D(0),
+        price=D(10),
+    ),
+    OrderLegAdded(
+        **STAMP,
+        agent=AgentId("demo"),
+        parent_id=OrderId("p"),
+        role=LegRole.STOP_LOSS,
+        client_order_id="c",
+        broker_order_id="b",
+        broker_status="held",
+        terms=TERMS,
+    ),
     OrderReported(**STAMP, broker_event="calculated", broker_status="calculated"),
     OrderAdopted(
         **STAMP,
@@ -94,7 +130,7 @@ def test_each_pair_moves_as_the_table_says_and_the_fold_never_refuses(status: S,
     after = evolve(before, event, 7)
     assert after.last_seq == 7
     assert after.status is next_status(before, event)
-    if not isinstance(event, (OrderReplaced, OrderCancelRejected)):
+    if not isinstance(event, (OrderReplaced, OrderCancelRejected, OrderReplaceRejected)):
         assert after.status is TRANSITIONS.get(type(event), {}).get(status, status)
 
 
@@ -241,4 +277,4 @@ def test_the_filled_quantity_is_the_sum_of_distinct_fills_whatever_happens_betwe
         assert state.working_qty >= 0
         assert state.resting not in PENDING
     assert state.filled_qty == sum(fills.values())
-    assert state.fill_ids == set(fills)
+    assert set(state.fills) == set(fills)

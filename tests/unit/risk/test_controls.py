@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from contracts import codec
+from contracts.broker import BreakFound
 from contracts.controls import KillReleased
 from contracts.decisions import Evidence
-from contracts.enums import Outcome, Side
+from contracts.enums import BreakKind, Outcome, Side
 from contracts.ids import OrderId
 from contracts.orders import OrderUnknown
 from contracts.reasons import DenialCode as C
@@ -61,6 +62,7 @@ def after_orders(count: int, **limits: Any) -> AccountState:
     return state_of(*events)
 
 
+BROKEN = BreakFound(epoch=1, at=NOW, kind=BreakKind.POSITION, key="AAPL", ours="1", theirs="2", since=NOW)
 RELEASED = KillReleased(epoch=0, at=NOW, by="op", reason="over")
 OPEN = evidence(quote())
 WIDE = evidence(quote("99.50", "100.50"))
@@ -119,6 +121,7 @@ ROWS = [
     Row(C.SYMBOL_NOT_ALLOWED, ready(symbol_allowlist=()), body(), OPEN),
     Row(C.CROSSES_ZERO, LONG, body(side="sell", qty="11"), OPEN, "10", "11", "10", "10"),
     Row(C.ORDER_UNKNOWN_PENDING, with_unknown(), body(), OPEN, "0", "1"),
+    Row(C.RECONCILIATION_BREAK, state_of(*READY, BROKEN), body(), OPEN, "0", "1"),
     Row(C.NO_ACCOUNT, state_of(limits_set()), body(), OPEN),
     Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW - 60_001 * MS)), body(), OPEN, "60000", "60001"),
     Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW + 60_001 * MS)), body(), OPEN, "60000", "-60001"),
