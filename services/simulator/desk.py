@@ -53,6 +53,11 @@ class Desk:
             self.broker.lifecycle.quoted(symbol, now)
         self._settle()
 
+    def clock_moved(self) -> None:
+        """Plan what is due anew: the clock was set."""
+        self._alarm_due = None
+        self.act(lambda broker, now: broker.lifecycle.restart(now))
+
     def each_minute(self) -> None:
         """Sample the equity once a minute, and roll the day over when New York's date changes."""
         now = self.clock()

@@ -1,6 +1,7 @@
 """Puts one simulator together and keeps its market moving."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
@@ -14,6 +15,10 @@ from services.simulator.core.broker import Broker
 from services.simulator.core.quotes import Quote
 from services.simulator.core.sessions import MarketHours, new_york_day, session
 from services.simulator.desk import Clock, Desk
+from services.simulator.faults_board import FaultBoard
+from services.simulator.faults_clock import SkewedClock
+from services.simulator.faults_orders import OrderFaults
+from services.simulator.faults_updates import UpdateFaults
 from services.simulator.history import History, TimedBar, midnight
 from services.simulator.market import MINUTE, Market, whole_minute
 from services.simulator.settings import Settings, keys
@@ -25,6 +30,7 @@ from services.simulator.web.answers import trading
 from services.simulator.web.control import ControlRoutes
 from services.simulator.web.data import DataRoutes
 from services.simulator.web.data_stream import DataStream
+from services.simulator.web.faults import FaultRoutes
 from services.simulator.web.gate import Gate
 from services.simulator.web.orders import OrderRoutes
 from services.simulator.web.positions import PositionRoutes
@@ -49,6 +55,7 @@ class Exchange:
         """Open the data folder and take up where the last run stopped; needs a running event loop."""
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._clock = clock
+        self._faults = FaultBoard(time.monotonic)
         with ExitStack() as opened:
             self._store = opened.enter_context(closing(Store(settings.data_dir / "broker.sqlite")))
             self._open(settings, clock())
@@ -65,17 +72,22 @@ class Exchange:
         assets = {symbol: listed(symbol) for symbol in sorted(reels)}
         broker = Broker(book, rules, self._market, self._store, assets)
         broker.resume(self._store.last_rank(), now)
-        self.desk = Desk(broker, self._store, self._clock)
+        OrderFaults(self._faults, broker)
+        self._broker_clock = SkewedClock(self._faults, self._clock)
+        self.desk = Desk(broker, self._store, self._broker_clock)
+        self._broker_clock.moved = self.desk.clock_moved
         self.keys = keys(settings)
-        self._gate = Gate(self.keys, settings.rate_limit_per_minute, settings.rest_ms)
-        self._trades = TradeStream(self.keys, settings.trade_streams)
-        self._data = DataStream(self.keys, settings.data_streams)
-        self.desk.publish.append(self._trades.publish)
+        self._gate = Gate(self.keys, settings.rate_limit_per_minute, settings.rest_ms, self._faults)
+        self._trades = TradeStream(self.keys, settings.trade_streams, self._faults)
+        self._data = DataStream(self.keys, settings.data_streams, self._faults)
+        self._updates = UpdateFaults(self._faults, self._trades)
+        self.desk.publish.append(self._updates.publish)
         self._minute = whole_minute(now)
 
     def application(self) -> web.Application:
         """Return the web application with every route."""
         app = web.Application(middlewares=[self._gate.middleware()])
+        cuts = {"disconnect_stream": self._trades.cut, "disconnect_data": self._data.cut}
         parts = (
             OrderRoutes(self.desk),
             PositionRoutes(self.desk, self._history),
@@ -85,6 +97,7 @@ class Exchange:
             WatchlistRoutes(self.desk),
             SurroundingRoutes(self._market, self._history, self._clock),
             ControlRoutes(self.desk, self._market, self.spread),
+            FaultRoutes(self._faults, self.desk, cuts),
         )
         for part in parts:
             app.add_routes(part.routes())
@@ -116,6 +129,8 @@ class Exchange:
 
     def close(self) -> None:
         """Stop the alarm and close the file."""
+        self._updates.close()
+        self._broker_clock.close()
         self.desk.close()
         self._store.close()
 

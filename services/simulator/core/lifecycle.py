@@ -13,6 +13,7 @@ from services.simulator.core.forms import IMMEDIATE
 from services.simulator.core.matching import executions, is_triggered
 from services.simulator.core.numbers import ZERO
 from services.simulator.core.orders import MATCHABLE, Ticket
+from services.simulator.core.quotes import Quote
 from services.simulator.core.recorder import Recorder
 from services.simulator.core.rules import Prices, Rules
 from services.simulator.core.sessions import MarketHours, next_open
@@ -28,6 +29,8 @@ class Step(IntEnum):
     CANCEL = 5
     EXPIRE = 6
 
+
+TOO_LATE_TO_CANCEL = "TOO_LATE_TO_CANCEL"
 
 type Run = Callable[[Ticket, datetime], None]
 """One step of one order at one time."""
@@ -83,6 +86,28 @@ class Lifecycle:
     def divert(self, step: Step, detour: Callable[[Run, Ticket, datetime], None]) -> None:
         """Let something else run a step from now on; it is handed the usual way to run it."""
         self._steps[step] = partial(detour, self._steps[step])
+
+    def fill_at(self, ticket: Ticket, quote: Quote, now: datetime) -> None:
+        """Fill an order against a quote of its own, whatever the market shows."""
+        was_pending = ticket.order.status == "pending_cancel"
+        ticket = self._recorder.put(replace(ticket, triggered=True))
+        for execution in executions(ticket, quote, self.rules.partial_percent, self.rules.seed):
+            ticket = self._recorder.execute(ticket, execution, now)
+        if was_pending and not ticket.is_open:
+            self._recorder.tell("order_cancel_rejected", ticket, now, reason=TOO_LATE_TO_CANCEL)
+
+    def refuse_cancel(self, ticket: Ticket, now: datetime) -> None:
+        """Let an order go on whose cancel comes too late; one that never reached the market starts again."""
+        on_its_way = ticket.eligible_at is None
+        status = "pending_new" if on_its_way else "partially_filled" if ticket.order.filled_qty else "new"
+        ticket = self._recorder.move(replace(ticket, cancel_requested_at=None), now, status=status)
+        self._recorder.tell("order_cancel_rejected", ticket, now, reason=TOO_LATE_TO_CANCEL)
+        if on_its_way:
+            self.start(ticket, now)
+
+    def refuse_replacement(self, fresh: Ticket, now: datetime) -> None:
+        """Reject a replacement that was taken; the old order works on."""
+        self._refuse(fresh, self._recorder.book.tickets.get(fresh.order.replaces or ""), now)
 
     def start(self, ticket: Ticket, now: datetime) -> None:
         """Send an order on its way: now, or at the next opening when it has to queue for it."""
@@ -165,11 +190,11 @@ class Lifecycle:
     def _replace(self, fresh: Ticket, now: datetime) -> None:
         old = self._recorder.book.tickets.get(fresh.order.replaces or "")
         if fresh.order.status != "pending_new" or old is None or old.order.status != "pending_replace":
-            self.refuse_replacement(fresh, old, now)
+            self._refuse(fresh, old, now)
             return
         left = (fresh.total_qty or ZERO) - old.order.filled_qty
         if left <= ZERO:
-            self.refuse_replacement(fresh, old, now)
+            self._refuse(fresh, old, now)
             return
         old = self._recorder.move(old, now, status="replaced", replaced_at=now, replaced_by=fresh.order.id)
         self._recorder.tell("replaced", old, now)
@@ -179,8 +204,7 @@ class Lifecycle:
         closing = min(fresh.closing_qty, qty)
         return replace(fresh, closing_qty=closing, order=replace(fresh.order, qty=qty))
 
-    def refuse_replacement(self, fresh: Ticket, old: Ticket | None, now: datetime) -> None:
-        """Reject a replacement that was taken; the old order, when it still waits for it, works on."""
+    def _refuse(self, fresh: Ticket, old: Ticket | None, now: datetime) -> None:
         if fresh.order.status == "pending_new":
             fresh = self._recorder.move(fresh, now, status="rejected", failed_at=now)
             self._recorder.tell("rejected", fresh, now, reason="TOO_LATE_TO_REPLACE")

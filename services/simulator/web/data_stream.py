@@ -7,6 +7,8 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from services.simulator.core.quotes import Quote
+from services.simulator.faults_board import FaultBoard
+from services.simulator.faults_market import DataFaults
 from services.simulator.history import TimedBar
 from services.simulator.settings import Keys
 from services.simulator.web import ticks
@@ -80,10 +82,11 @@ class Subscriber:
 class DataStream:
     """All connections to the market data socket."""
 
-    def __init__(self, keys: Keys, most: int) -> None:
-        """Let so many connections authenticate at once; 0 is any number."""
+    def __init__(self, keys: Keys, most: int, faults: FaultBoard) -> None:
+        """Let so many connections authenticate at once, 0 is any number, unless a fault keeps them out."""
         self._keys = keys
         self._most = most
+        self._faults = DataFaults(faults)
         self._subscribers: dict[Subscriber, web.WebSocketResponse] = {}
 
     def publish_quotes(self, quotes: list[Quote]) -> None:
@@ -99,7 +102,14 @@ class DataStream:
         channel = "bars" if kind == "b" else "dailyBars"
         self._publish([(channel, symbol, {"T": kind, "S": symbol, **ticks.bar(bar)}) for symbol, bar in bars])
 
+    def cut(self) -> int:
+        """Cut every connection, and return how many there were."""
+        for subscriber in self._subscribers:
+            subscriber.outlet.abort()
+        return len(self._subscribers)
+
     def _publish(self, told: list[tuple[str, str, dict[str, Any]]]) -> None:
+        told = self._faults.told(told)
         for subscriber in self._subscribers:
             messages = [message for channel, symbol, message in told if subscriber.wants(channel, symbol)]
             if messages:
@@ -164,11 +174,14 @@ class DataStream:
             subscriber.fail(403)
         elif not matches(self._keys, str(message.get("key")), str(message.get("secret"))):
             subscriber.fail(402)
-        elif self._most and sum(other.authorized for other in self._subscribers) >= self._most:
+        elif self._is_full() or self._faults.is_full():
             subscriber.fail(406)
         else:
             subscriber.authorized = True
             subscriber.tell([{"T": "success", "msg": "authenticated"}])
+
+    def _is_full(self) -> bool:
+        return bool(self._most) and sum(other.authorized for other in self._subscribers) >= self._most
 
     def _change(self, subscriber: Subscriber, message: dict[str, Any], *, adding: bool) -> None:
         for channel, symbols in subscriber.channels.items():

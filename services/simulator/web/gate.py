@@ -12,6 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from services.simulator.core.errors import TOO_MANY, BrokerError
+from services.simulator.faults_board import FaultBoard
+from services.simulator.faults_requests import RequestFaults
 from services.simulator.settings import Keys
 from services.simulator.web.answers import refusal
 
@@ -70,8 +72,9 @@ class RateLimit:
 class Gate:
     """The middleware of one simulator."""
 
-    def __init__(self, keys: Keys, rate_limit_per_minute: int, rest_ms: int) -> None:
+    def __init__(self, keys: Keys, rate_limit_per_minute: int, rest_ms: int, faults: FaultBoard) -> None:
         """Guard with these keys and limits; trading and data are counted apart."""
+        self._faults = RequestFaults(faults)
         self._keys = keys
         self._limits = {name: RateLimit(rate_limit_per_minute) for name in ("trading", "data")}
         self._rest_seconds = rest_ms / 1000
@@ -109,7 +112,10 @@ class Gate:
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if not matches(self._keys, *shown_keys(request)):
             raise BrokerError(401, None, "unauthorized.")
-        limit = self._limits["data" if request.path.startswith("/v2/stocks") else "trading"]
+        api = "data" if request.path.startswith("/v2/stocks") else "trading"
+        return await self._faults.around(request, api, lambda: self._limited(request, handler, self._limits[api]))
+
+    async def _limited(self, request: web.Request, handler: Handler, limit: RateLimit) -> web.StreamResponse:
         if limit.count():
             if self._rest_seconds:
                 await asyncio.sleep(self._rest_seconds)

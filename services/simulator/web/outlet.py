@@ -36,6 +36,12 @@ class Outlet:
         if self._request.transport is not None:
             self._request.transport.abort()
 
+    def deafen(self, *, deaf: bool) -> None:
+        """Stop reading from the peer, its pings included, or read again."""
+        transport = self._request.transport
+        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
+            transport.pause_reading() if deaf else transport.resume_reading()
+
     async def flush(self) -> None:
         """Wait until what is queued has been written, for at most as long as a close may take."""
         try:

@@ -7,7 +7,9 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from services.simulator.core.errors import TOO_MANY, BrokerError
-from services.simulator.core.events import TradeUpdate
+from services.simulator.faults import Occasion
+from services.simulator.faults_board import FaultBoard
+from services.simulator.faults_updates import Telling
 from services.simulator.settings import Keys
 from services.simulator.web.answers import refusal
 from services.simulator.web.gate import matches, shown_keys
@@ -51,26 +53,48 @@ class Listener:
 class TradeStream:
     """All connections to /stream."""
 
-    def __init__(self, keys: Keys, most: int) -> None:
-        """Let in so many connections at once; 0 is any number."""
+    def __init__(self, keys: Keys, most: int, faults: FaultBoard) -> None:
+        """Let in so many connections at once, 0 is any number, unless a fault keeps them out."""
         self._keys = keys
         self._most = most
+        self._faults = faults
         self._listeners: dict[Listener, web.WebSocketResponse] = {}
+        faults.changed.append(self._listen_or_not)
 
-    def publish(self, update: TradeUpdate) -> None:
+    def publish(self, update: Telling) -> None:
         """Queue an update for every listener; each codec encodes it once."""
+        self._send({"stream": TRADE_UPDATES, "data": update})
+
+    def publish_null(self) -> None:
+        """Send every listener a frame without data, as Alpaca does at times."""
+        self._send({"data": None})
+
+    def cut(self) -> int:
+        """Cut every connection, and return how many there were."""
+        for listener in self._listeners:
+            listener.outlet.abort()
+        return len(self._listeners)
+
+    def _listen_or_not(self) -> None:
+        """Stop reading from sockets that a fault has made deaf, and read again when it is gone."""
+        silent = self._faults.standing("silent_stream")
+        for listener in self._listeners:
+            listener.outlet.deafen(deaf=silent is not None and silent.fault.deaf)
+
+    def _send(self, frame: dict[str, Any]) -> None:
         frames: dict[bool, bytes] = {}
         for listener in self._listeners:
             if TRADE_UPDATES not in listener.streams:
                 continue
             if listener.packed not in frames:
                 encode = MSGPACK.encode if listener.packed else JSON.encode
-                frames[listener.packed] = encode({"stream": TRADE_UPDATES, "data": update})
+                frames[listener.packed] = encode(frame)
             listener.outlet.put(frames[listener.packed], WSMsgType.BINARY)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection; one too many is refused in the handshake."""
-        if self._most and len(self._listeners) >= self._most:
+        too_many = self._most and len(self._listeners) >= self._most
+        if too_many or self._faults.strikes("refuse_stream", Occasion(path=request.path)):
             return refusal(BrokerError(429, TOO_MANY, "too many requests."))
         socket = new_socket()
         await socket.prepare(request)
