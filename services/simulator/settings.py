@@ -5,11 +5,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from services.simulator.core.rules import Rules
+from services.simulator.core.forms import ONE_CHANCE
+from services.simulator.core.rules import Check, Rules
 
 PREFIX = "LOCKGATE_SIM_"
 
@@ -37,6 +38,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rest_ms: int = 0
     partial_percent: int = 10
     wash_trades: bool = True
+    gtc_days: int = 90
+    buy_stop_collar: bool = True
+    stop_side_checked: bool = True
+    replacement_carries_fills: bool = True
+    client_id_reuse: bool = False
+    done_for_day: bool = False
+    entitled_tifs: str = "ioc,fok,opg,cls"
+    check_order: str = "id,blocks,wash,position,power"
+    power_formula: str = "equity"
     rate_limit_per_minute: int = 0
     trade_streams: int = 1
     data_streams: int = 1
@@ -53,7 +63,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             multiplier=self.multiplier,
             always_open=self.market_hours == "always",
             wash_trades=self.wash_trades,
+            gtc_days=self.gtc_days,
+            buy_stop_collar=self.buy_stop_collar,
+            stop_side_checked=self.stop_side_checked,
+            replacement_carries_fills=self.replacement_carries_fills,
+            client_id_reuse=self.client_id_reuse,
+            done_for_day=self.done_for_day,
+            entitled_tifs=frozenset(listed(self.entitled_tifs)),
+            check_order=msgspec.convert(listed(self.check_order), tuple[Check, ...]),
+            power_formula="last_equity" if self.power_formula == "last_equity" else "equity",
         )
+
+
+def listed(text: str) -> list[str]:
+    """Return the words of a list joined by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +108,15 @@ HELP = {
     "rest_ms": "added to every REST answer",
     "partial_percent": "chance that a fill comes in pieces",
     "wash_trades": "refuse orders that could meet the account's own",
+    "gtc_days": "age at which gtc orders are canceled",
+    "buy_stop_collar": "a triggered buy stop gets a limit of 4 % above it, 2.5 % from $50 on",
+    "stop_side_checked": "refuse stops that the market has passed already",
+    "replacement_carries_fills": "a replacement's qty includes what the old order has filled",
+    "client_id_reuse": "a client_order_id is free again once its order has ended",
+    "done_for_day": "gtc orders are done_for_day from the close to the next open",
+    "entitled_tifs": "of ioc,fok,opg,cls, those the account may use",
+    "check_order": "checks of an order, in the order in which they refuse",
+    "power_formula": "four-times buying power counts from equity or from last_equity",
     "rate_limit_per_minute": "requests a minute before 429; 0 never (Alpaca: 200)",
     "trade_streams": "trade update sockets at once; 0 any number (Alpaca: 1)",
     "data_streams": "authenticated data sockets at once; 0 any number (Alpaca: 1)",
@@ -93,6 +126,7 @@ BOUNDS = {
     "speed": (1, 60),
     "quotes_per_second": (Decimal("0.02"), 50),
     "partial_percent": (0, 100),
+    "gtc_days": (1, 3650),
     "cash": (0, Decimal(10) ** 10),
 }
 
@@ -115,10 +149,9 @@ def checked(values: Mapping[str, Any]) -> Settings:
     if not values.get("data_dir"):
         raise ValueError("--data-dir is required")
     found = msgspec.convert({**values, "data_dir": Path(values["data_dir"])}, Settings, strict=False)
-    if found.market_hours not in {"always", "exchange"}:
-        raise ValueError("--market-hours is always or exchange")
     if found.multiplier not in {1, 2, 4}:
         raise ValueError("--multiplier is 1, 2 or 4")
+    _check_words(found)
     for name, (low, high) in BOUNDS.items():
         value = getattr(found, name)
         if not low <= value <= high:
@@ -128,6 +161,17 @@ def checked(values: Mapping[str, Any]) -> Settings:
         if isinstance(value, int) and name != "seed" and value < 0:
             raise ValueError(f"--{name.replace('_', '-')} must not be negative")
     return found
+
+
+def _check_words(found: Settings) -> None:
+    if found.market_hours not in {"always", "exchange"}:
+        raise ValueError("--market-hours is always or exchange")
+    if found.power_formula not in {"equity", "last_equity"}:
+        raise ValueError("--power-formula is equity or last_equity")
+    if not set(listed(found.entitled_tifs)) <= ONE_CHANCE:
+        raise ValueError(f"--entitled-tifs are of {', '.join(sorted(ONE_CHANCE))}")
+    if sorted(listed(found.check_order)) != sorted(get_args(Check)):
+        raise ValueError(f"--check-order is {', '.join(get_args(Check))} in any order")
 
 
 def keys(found: Settings) -> Keys:

@@ -17,8 +17,11 @@ from services.simulator.core.positions import FillActivity, Position
 SCHEMA = """
 create table if not exists meta (key text primary key, value blob not null) without rowid;
 create table if not exists orders (
-  id text primary key, client_order_id text not null unique, rank integer not null, submitted_us integer not null,
+  id text primary key, client_order_id text not null, rank integer not null, submitted_us integer not null,
   symbol text not null, side text not null, is_open integer not null, body blob not null);
+create index if not exists orders_by_client_id on orders (client_order_id);
+create table if not exists legs (id text primary key, parent_id text not null) without rowid;
+create index if not exists legs_by_parent on legs (parent_id);
 create index if not exists orders_by_rank on orders (rank);
 create index if not exists orders_open on orders (rank) where is_open;
 create table if not exists positions (symbol text primary key, body blob not null) without rowid;
@@ -148,6 +151,10 @@ class Store:
             " submitted_us = excluded.submitted_us, is_open = excluded.is_open, body = excluded.body",
             [self._order_row(ticket) for ticket in changes.tickets.values()],
         )
+        self._db.executemany(
+            "insert or replace into legs values (?, ?)",
+            [(ticket.order.id, ticket.parent_id) for ticket in changes.tickets.values() if ticket.parent_id],
+        )
         for symbol in changes.symbols:
             position = book.positions.get(symbol)
             if position is None:
@@ -176,9 +183,14 @@ class Store:
         return next(iter(self._tickets("select body from orders where id = ?", (order_id,))), None)
 
     def find_client(self, client_order_id: str) -> Ticket | None:
-        """Return the order with this client order id."""
-        query = "select body from orders where client_order_id = ?"
+        """Return the newest order with this client order id."""
+        query = "select body from orders where client_order_id = ? order by rank desc limit 1"
         return next(iter(self._tickets(query, (client_order_id,))), None)
+
+    def legs(self, order_id: str) -> list[Ticket]:
+        """Return the orders that hang on this one, oldest first."""
+        query = "select body from orders join legs using (id) where parent_id = ? order by rank"
+        return self._tickets(query, (order_id,))
 
     def orders(self, wanted: OrderFilter) -> list[Ticket]:
         """Return the orders a listing asks for, newest first unless ascending."""

@@ -46,27 +46,37 @@ class Book:
         self.positions = {position.symbol: position for position in positions}
         self.tickets: dict[str, Ticket] = {}
         self.by_symbol: dict[str, dict[str, Ticket]] = {}
+        self.by_group: dict[str, dict[str, Ticket]] = {}
         self.reserved_usd = ZERO
         for ticket in tickets:
             self.put(ticket)
 
     def put(self, ticket: Ticket) -> None:
         """Record the newest form of a ticket; a terminal one leaves the book and frees its reservation."""
-        key, symbol = ticket.order.id, ticket.order.symbol
+        key = ticket.order.id
         old = self.tickets.get(key)
         self.reserved_usd += ticket.reserved_usd() - (old.reserved_usd() if old else ZERO)
-        working = self.by_symbol.setdefault(symbol, {})
         if ticket.is_open:
-            self.tickets[key] = working[key] = ticket
+            self.tickets[key] = ticket
+            self.by_symbol.setdefault(ticket.order.symbol, {})[key] = ticket
+            if ticket.order.group_id:
+                self.by_group.setdefault(ticket.order.group_id, {})[key] = ticket
         else:
-            self.tickets.pop(key, None)
-            working.pop(key, None)
+            self._drop(ticket)
 
     def set_aside(self, ticket: Ticket) -> None:
         """Leave an open ticket out of the sums until it is put back, to judge what would replace it."""
         self.reserved_usd -= ticket.reserved_usd()
-        self.tickets.pop(ticket.order.id, None)
-        self.by_symbol.get(ticket.order.symbol, {}).pop(ticket.order.id, None)
+        self._drop(ticket)
+
+    def _drop(self, ticket: Ticket) -> None:
+        key, group_id = ticket.order.id, ticket.order.group_id
+        self.tickets.pop(key, None)
+        self.by_symbol.get(ticket.order.symbol, {}).pop(key, None)
+        if group_id and group_id in self.by_group:
+            self.by_group[group_id].pop(key, None)
+            if not self.by_group[group_id]:
+                del self.by_group[group_id]
 
     def fill(self, ticket: Ticket, execution: Execution, day: date) -> Position:
         """Book one execution into position and cash, and return the position after it."""
@@ -89,8 +99,16 @@ class Book:
         """Return the open tickets of a symbol, oldest first, of one side when asked."""
         return [t for t in self.by_symbol.get(symbol, {}).values() if side is None or t.order.side == side]
 
+    def siblings(self, ticket: Ticket) -> list[Ticket]:
+        """Return the open orders of the same group that have another role."""
+        members = self.by_group.get(ticket.order.group_id or "", {})
+        return [member for member in members.values() if member.order.group_role != ticket.order.group_role]
+
     def held_qty(self, symbol: str) -> Decimal:
-        """Return the shares of the position that open closing orders hold."""
+        """Return the shares of the position that open closing orders hold; a pair of exits holds them once."""
         side: Side = "sell" if self.qty(symbol) > 0 else "buy"
-        held = sum((ticket.held_qty() for ticket in self.working(symbol, side)), ZERO)
-        return min(held, abs(self.qty(symbol)))
+        held: dict[str, Decimal] = {}
+        for ticket in self.working(symbol, side):
+            key = ticket.order.group_id or ticket.order.id
+            held[key] = max(held.get(key, ZERO), ticket.held_qty())
+        return min(sum(held.values(), ZERO), abs(self.qty(symbol)))

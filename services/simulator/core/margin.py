@@ -6,12 +6,14 @@ from decimal import Decimal
 import msgspec
 
 from services.simulator.core.book import Book
-from services.simulator.core.errors import forbidden, unprocessable
+from services.simulator.core.errors import forbidden
 from services.simulator.core.forms import OrderRequest
 from services.simulator.core.matching import stop_collar
-from services.simulator.core.numbers import ZERO, cents, decimals, plain
-from services.simulator.core.orders import Ticket
+from services.simulator.core.numbers import ZERO, cents
+from services.simulator.core.orders import Side, Ticket
 from services.simulator.core.quotes import Quote
+from services.simulator.core.rules import Rules
+from services.simulator.core.sessions import Phase
 
 Mark = Callable[[str], Decimal]
 
@@ -22,6 +24,7 @@ LONG_CHEAP_USD = Decimal(6)
 SHORT_MAINTENANCE = Decimal("0.3")
 SHORT_FLOOR_USD = Decimal(5)
 SHORT_COLLAR = Decimal("1.03")
+DAY_TRADING_MULTIPLIER = 4
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,9 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     maintenance: Decimal
     multiplier: int
     reserved: Decimal
+    day_base: Decimal | None = None
+    """What the day began with, last equity less last maintenance, when buying power counts from it."""
+    opened_today: Decimal = ZERO
 
     @property
     def equity(self) -> Decimal:
@@ -50,7 +56,12 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         return self.gross_value * INITIAL_MARGIN
 
     def power(self, multiplier: int) -> Decimal:
-        """Return what may still be opened at this multiplier: it times equity, less held and reserved."""
+        """Return what may still be opened at this multiplier: it times equity, less held and reserved.
+
+        At four times, Alpaca's specification counts from yesterday's close and its recordings from equity.
+        """
+        if self.day_base is not None and multiplier == DAY_TRADING_MULTIPLIER:
+            return max(ZERO, self.day_base * multiplier - self.opened_today - self.reserved)
         return max(ZERO, self.equity * multiplier - self.gross_value - self.reserved)
 
     @property
@@ -67,69 +78,50 @@ def maintenance_of(qty: Decimal, price: Decimal) -> Decimal:
     return max(value * SHORT_MAINTENANCE, abs(qty) * SHORT_FLOOR_USD) if price >= SHORT_FLOOR_USD else value
 
 
-def worth(book: Book, mark: Mark, multiplier: int) -> Worth:
+def worth(book: Book, mark: Mark, rules: Rules) -> Worth:
     """Value the account at the marks; under $2,000 of equity nothing is lent."""
     values = [(position.qty, mark(position.symbol)) for position in book.positions.values()]
     long_value = sum((qty * price for qty, price in values if qty > 0), ZERO)
     short_value = sum((qty * price for qty, price in values if qty < 0), ZERO)
-    cash = book.account.cash_usd
-    lent = min(multiplier, int(book.account.configurations.max_margin_multiplier))
+    account = book.account
+    lent = min(rules.multiplier, int(account.configurations.max_margin_multiplier))
+    fresh = [abs(p.cost_usd) for p in book.positions.values() if p.opened_on == account.equity_day]
+    from_yesterday = rules.power_formula == "last_equity"
     return Worth(
-        cash=cash,
+        cash=account.cash_usd,
         long_value=long_value,
         short_value=short_value,
         maintenance=sum((maintenance_of(qty, price) for qty, price in values), ZERO),
-        multiplier=1 if cash + long_value + short_value < MARGIN_FLOOR_USD else lent,
+        multiplier=1 if account.cash_usd + long_value + short_value < MARGIN_FLOOR_USD else lent,
         reserved=book.reserved_usd,
+        day_base=account.last_equity_usd - account.last_maintenance_usd if from_yesterday else None,
+        opened_today=sum(fresh, ZERO),
     )
 
 
-def reserve_price(request: OrderRequest, quote: Quote, *, short: bool) -> Decimal:
-    """Return the dollars per share an order sets aside: its limit, or the far side of the quote."""
+def reserve_price(request: OrderRequest, quote: Quote, phase: Phase, *, short: bool, cap: Decimal | None) -> Decimal:
+    """Return the dollars per share an order sets aside: its limit, its stop's worst price, or the market's."""
     if short:
         return max(request.limit_price or ZERO, quote.ask * SHORT_COLLAR)
     if request.limit_price is not None:
         return request.limit_price
     if request.stop_price is not None:
-        return stop_collar(request.stop_price)
-    return quote.ask if request.side == "buy" else quote.bid
+        return cap or max(request.stop_price, quote.ask)
+    return market_price(quote, request.side, phase)
 
 
-def closing_qty(book: Book, request: OrderRequest, quote: Quote) -> Decimal:
-    """Return how many shares of the order close what is held, and refuse a sale of more than is free."""
-    held = book.qty(request.symbol)
-    wanted = request.qty if request.qty is not None else (request.notional or ZERO) / quote.bid
-    if request.side == "buy":
-        return min(wanted, max(ZERO, -held - book.held_qty(request.symbol))) if held < 0 else ZERO
-    if held <= 0:
-        _check_short(book, request)
-        return ZERO
-    if wanted > held - book.held_qty(request.symbol):
-        raise insufficient_qty(book, request.symbol, wanted)
-    return wanted
+def market_price(quote: Quote, side: Side, phase: Phase) -> Decimal:
+    """Return what a market order counts for: the far side, the middle in extended hours, the last trade at night."""
+    if phase == "core":
+        return quote.ask if side == "buy" else quote.bid
+    return quote.last if phase == "closed" else (quote.bid + quote.ask) / 2
 
 
-def insufficient_qty(book: Book, symbol: str, wanted: Decimal) -> Exception:
-    """Return the 403 of a sale that needs more shares than are free, naming the orders that hold them."""
-    held, reserved = book.qty(symbol), book.held_qty(symbol)
-    free = plain(abs(held) - reserved)
-    return forbidden(
-        f"insufficient qty available for order (requested: {plain(wanted)}, available: {free})",
-        available=str(free),
-        existing_qty=str(plain(held)),
-        held_for_orders=str(plain(reserved)),
-        related_orders=[t.order.id for t in book.working(symbol, "sell" if held > 0 else "buy")],
-        symbol=symbol,
-    )
-
-
-def _check_short(book: Book, request: OrderRequest) -> None:
-    if request.notional is not None or decimals(request.qty or ZERO) > 0:
-        raise unprocessable("fractional orders cannot be sold short")
-    if book.account.configurations.no_shorting:
-        raise forbidden("account is not allowed to short")
-    if book.working(request.symbol, "buy"):
-        raise forbidden("cannot open a short sell while a long buy order is open")
+def stop_cap(order_type: str, side: Side, stop_price: Decimal | None, rules: Rules) -> Decimal | None:
+    """Return the limit that a plain buy stop gets once it is triggered, when the broker sets one."""
+    if order_type != "stop" or side != "buy" or stop_price is None or not rules.buy_stop_collar:
+        return None
+    return stop_collar(stop_price)
 
 
 def check_buying_power(ticket: Ticket, worth_now: Worth) -> None:
@@ -146,23 +138,3 @@ def check_buying_power(ticket: Ticket, worth_now: Worth) -> None:
             buying_power=str(cents(worth_now.buying_power)),
             cost_basis=str(cents(cost)),
         )
-
-
-def check_wash(book: Book, request: OrderRequest) -> None:
-    """Refuse an order that could trade with the account's own open order on the other side."""
-    opposite = book.working(request.symbol, "sell" if request.side == "buy" else "buy")
-    for ticket in opposite:
-        if _could_cross(request, ticket):
-            raise forbidden(
-                "potential wash trade detected. use complex orders",
-                existing_order_id=ticket.order.id,
-                reject_reason=f"opposite side {ticket.order.type} order exists",
-            )
-
-
-def _could_cross(request: OrderRequest, ticket: Ticket) -> bool:
-    theirs, ours = ticket.order.limit_price, request.limit_price
-    if theirs is None or ours is None:
-        return True  # a market or plain stop order may meet anything
-    buy, sell = (ours, theirs) if request.side == "buy" else (theirs, ours)
-    return buy >= sell

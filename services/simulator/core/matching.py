@@ -4,8 +4,11 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
+from services.simulator.core.amounts import to_tick
 from services.simulator.core.numbers import NANO, ONE_DOLLAR, ZERO, plain
-from services.simulator.core.orders import MATCHABLE, Execution, Ticket
+from services.simulator.core.orders import MATCHABLE, Execution, Order, Ticket
 from services.simulator.core.quotes import Quote
 
 MOST_PIECES = 8
@@ -29,10 +32,25 @@ def stop_collar(stop: Decimal) -> Decimal:
 
 def worst_price(ticket: Ticket) -> Decimal | None:
     """Return the limit that binds the order, or None when it takes any price."""
+    return ticket.cap if ticket.order.limit_price is None else ticket.order.limit_price
+
+
+def trail_stop(order: Order, hwm: Decimal) -> Decimal:
+    """Return where the stop of a trailing order stands in dollars, given the best price seen."""
+    distance = order.trail_price or hwm * (order.trail_percent or ZERO) / 100
+    return to_tick(hwm - distance if order.side == "sell" else hwm + distance)
+
+
+def trailed(ticket: Ticket, quote: Quote) -> Ticket:
+    """Return the ticket with its stop moved after the last trade; a stop only ever moves the order's way."""
     order = ticket.order
-    if order.limit_price is None and order.stop_price is not None and order.side == "buy":
-        return stop_collar(order.stop_price)
-    return order.limit_price
+    if order.type != "trailing_stop" or ticket.triggered:
+        return ticket
+    best = max if order.side == "sell" else min
+    hwm = quote.last if order.hwm is None else best(order.hwm, quote.last)
+    if hwm == order.hwm:
+        return ticket
+    return replace(ticket, order=replace(order, hwm=plain(hwm), stop_price=plain(trail_stop(order, hwm))))
 
 
 def marketable_price(ticket: Ticket, quote: Quote) -> Decimal | None:

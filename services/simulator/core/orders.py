@@ -5,14 +5,16 @@ from decimal import Decimal
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from services.simulator.core.numbers import NANO, ZERO, nanos
 
 Side = Literal["buy", "sell"]
+Role = Literal["entry", "take_profit", "stop_loss"]
 
 TERMINAL = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 MATCHABLE = frozenset({"new", "partially_filled", "pending_cancel", "pending_replace"})
-NOT_REPLACEABLE = frozenset({"accepted", "pending_new", "pending_cancel", "pending_replace", "held"})
+NOT_REPLACEABLE = frozenset({"accepted", "pending_new", "pending_cancel", "pending_replace"})
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,17 +49,22 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     stop_price: Decimal | None = None
     status: str
     extended_hours: bool = False
-    legs: None = None
+    legs: "list[Order] | None" = None
     trail_percent: Decimal | None = None
     trail_price: Decimal | None = None
     hwm: Decimal | None = None
     subtag: str | None = None
     source: str | None = None
     expires_at: datetime | None = None
+    group_id: str | UnsetType = UNSET
+    group_role: Role | UnsetType = UNSET
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """An order with what the broker alone knows: its rank, its reservation and where it stands."""
+    """An order with what the broker alone knows: its rank, its reservation and where it stands.
+
+    `waiting` exits stay asleep until their entry is filled; `cap` is the limit a triggered buy stop gets.
+    """
 
     order: Order
     rank: int
@@ -71,6 +78,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     credit_usd: Decimal = ZERO
     credit_qty: Decimal = ZERO
     total_qty: Decimal | None = None
+    parent_id: str | None = None
+    waiting: bool = False
+    cap: Decimal | None = None
 
     @property
     def is_open(self) -> bool:
@@ -86,7 +96,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
         return max(ZERO, (self.order.notional - self.filled_value) / price).quantize(NANO, "ROUND_DOWN")
 
     def held_qty(self) -> Decimal:
-        """Return the shares of a long position this open sell keeps from other sells."""
+        """Return the shares of a position this open closing order keeps from others; an asleep exit keeps none."""
+        if self.waiting:
+            return ZERO
         return max(ZERO, self.remaining(self.reserve_price) - self.credit_qty)
 
     def reserved_usd(self) -> Decimal:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -131,6 +132,9 @@ def settlement_day(day: date) -> date:
     return next(sessions(day + timedelta(days=1), day + timedelta(days=LONGEST_CLOSURE_DAYS))).day
 
 
+Phase = Literal["closed", "pre", "core", "post"]
+
+
 class MarketHours(msgspec.Struct, frozen=True):
     """When this simulator trades: always, or as the exchange does."""
 
@@ -147,3 +151,12 @@ class MarketHours(msgspec.Struct, frozen=True):
             return True
         found = session(new_york_day(moment))
         return extended and found is not None and found.pre_open <= moment < found.post_close
+
+    def phase(self, moment: datetime) -> Phase:
+        """Return the part of the trading day; a market that never closes is always in its core."""
+        if self.is_open(moment):
+            return "core"
+        if not self.is_tradable(moment, extended=True):
+            return "closed"
+        found = session(new_york_day(moment))
+        return "pre" if found is not None and moment < found.open else "post"

@@ -4,13 +4,15 @@ import time
 import uuid
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from services.simulator.core.errors import BrokerError, malformed, not_found
 from services.simulator.core.forms import OrderBody, order_request, parse_body
+from services.simulator.core.orders import Order, Ticket
 from services.simulator.core.replacing import ReplaceBody
 from services.simulator.desk import Desk
 from services.simulator.store import OrderFilter
-from services.simulator.web.answers import choice, moment, trading, whole, words
+from services.simulator.web.answers import choice, flag, moment, trading, whole, words
 
 LONGEST_LIST = 500
 DEFAULT_LIST = 50
@@ -46,26 +48,22 @@ class OrderRoutes:
     async def index(self, request: web.Request) -> web.Response:
         """List orders, the open ones by default."""
         query = request.query
-        wanted = OrderFilter(
-            status=choice(query, "status", ("open", "closed", "all")),
-            limit=whole(query, "limit", DEFAULT_LIST, LONGEST_LIST),
-            after=moment(query, "after"),
-            until=moment(query, "until"),
-            after_order_id=query.get("after_order_id"),
-            before_order_id=query.get("before_order_id"),
-            ascending=choice(query, "direction", ("desc", "asc")) == "asc",
-            symbols=tuple(symbol.upper() for symbol in words(query, "symbols")),
-            side=query.get("side"),
-        )
+        wanted = order_filter(query)
         classes = words(query, "asset_class")
         if classes and not {"us_equity", "all"} & set(classes):
             return trading([])
-        return trading([ticket.order for ticket in self._desk.store.orders(wanted)])
+        found = self._desk.store.orders(wanted)
+        return trading(self._rolled_up(found) if flag(query, "nested") else [ticket.order for ticket in found])
+
+    def _rolled_up(self, found: list[Ticket]) -> list[Order]:
+        """Hang every leg whose parent is in the list on it; a leg that is alone stays in sight."""
+        ids = {ticket.order.id for ticket in found}
+        return [self._desk.broker.nested(ticket) for ticket in found if ticket.parent_id not in ids]
 
     async def get(self, request: web.Request) -> web.Response:
-        """Return one order."""
-        order_id = order_id_of(request)
-        return trading(self._desk.broker.find(order_id).order)
+        """Return one order, with its legs when asked."""
+        ticket = self._desk.broker.find(order_id_of(request))
+        return trading(self._desk.broker.nested(ticket) if flag(request.query, "nested") else ticket.order)
 
     async def by_client_id(self, request: web.Request) -> web.Response:
         """Return the order with a client order id."""
@@ -101,3 +99,25 @@ def order_id_of(request: web.Request) -> str:
         return str(uuid.UUID(request.match_info["order_id"]))
     except ValueError as error:
         raise BrokerError(422, 40010001, "order_id is missing") from error
+
+
+def order_filter(query: MultiMapping[str]) -> OrderFilter:
+    """Read which orders a listing asks for; paging by order and by time exclude each other."""
+    cursors = [name for name in ("after_order_id", "before_order_id") if query.get(name)]
+    times = [name for name in ("after", "until") if query.get(name)]
+    if len(cursors) > 1 or (cursors and times):
+        raise malformed("after_order_id, before_order_id and after or until exclude each other")
+    side = query.get("side")
+    if side not in {None, "buy", "sell"}:
+        raise malformed("invalid side")
+    return OrderFilter(
+        status=choice(query, "status", ("open", "closed", "all")),
+        limit=whole(query, "limit", DEFAULT_LIST, LONGEST_LIST),
+        after=moment(query, "after"),
+        until=moment(query, "until"),
+        after_order_id=query.get("after_order_id"),
+        before_order_id=query.get("before_order_id"),
+        ascending=choice(query, "direction", ("desc", "asc")) == "asc",
+        symbols=tuple(symbol.upper() for symbol in words(query, "symbols")),
+        side=side,
+    )

@@ -92,7 +92,9 @@ def test_a_cancel_is_pending_first_and_may_lose_to_a_fill() -> None:
     world.move("AAPL", "94.00", "94.10")
     world.wait(100)
     assert world.order(order.id).status == "filled"
-    assert world.events(order.id) == ["pending_new", "new", "pending_cancel", "fill"]
+    told = world.events(order.id)
+    assert told == ["pending_new", "new", "pending_cancel", "fill", "order_cancel_rejected"]
+    assert world.updates[-1].reason == "TOO_LATE_TO_CANCEL"
 
 
 def test_a_canceled_order_is_canceled_once_and_a_second_cancel_is_refused() -> None:
@@ -137,6 +139,7 @@ def test_a_replacement_that_comes_after_the_fill_is_rejected() -> None:
     assert world.order(old.id).status == "filled"
     assert world.order(fresh.id).status == "rejected"
     assert world.events(fresh.id) == ["rejected"]
+    assert world.events(old.id)[-2:] == ["fill", "order_replace_rejected"]
 
 
 def test_a_replaced_order_reserves_the_larger_of_both_and_then_its_own() -> None:
