@@ -24,6 +24,7 @@ COMMANDS = (
     ("explain", "services.cli.explain:explain", _READING, "Tell the whole story of one intent or order."),
     ("schema", "services.cli.schema:schema", _READING, "Print the JSON Schema of the messages."),
     ("doctor", "services.cli.doctor:doctor", _CARING, "Look for what is wrong, and say how to put it right."),
+    ("sim", "services.cli.sim:sim", _CARING, "Look into the simulator, and make it misbehave on command."),
     ("bench", "services.cli.bench:bench", _CARING, "Measure latency and throughput on this machine."),
 )
 

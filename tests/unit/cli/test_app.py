@@ -17,7 +17,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == OK
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
-    promised = "up down status submit cancel tail explain kill resume schema doctor bench"
+    promised = "up down status submit cancel tail explain kill resume schema doctor bench sim"
     assert set(VERBS) == set(promised.split())
 
 
@@ -51,6 +51,10 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["submit", "AAPL", "buy", "10", "--intent-id", "no spaces"],
         ["up", "--http-port", "x"],
         ["schema", "nonsense"],
+        ["sim", "explode"],
+        ["sim", "state", "of", "affairs"],
+        ["sim", "fault", "list", "--event", "fill"],
+        ["sim", "fault", "drop_update", "fill"],
     ],
 )
 def test_a_mistake_on_the_line_is_a_usage_error(
@@ -69,6 +73,8 @@ def test_a_mistake_on_the_line_is_a_usage_error(
         ["tail"],
         ["kill", "--mode", "cancel_all", "--reason", "x"],
         ["resume", "--reason", "x"],
+        ["sim", "state"],
+        ["sim", "fault", "drop_update"],
     ],
 )
 def test_where_nothing_runs_a_command_says_so(
