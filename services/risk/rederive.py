@@ -3,6 +3,7 @@
 Walks the journal as risk did (see `projections.risk_order`); needs no clock, no market and no other state.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,11 +19,17 @@ from services.risk.decider import Stamp, Stated, decide
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """A decision that comes out differently: its place, what is stored, and what is derived."""
+    """A decision that comes out differently: its place, what is stored, what is derived, and by which code it was."""
 
     seq: int
     stored: bytes
     derived: bytes
+    decision: Decision
+
+    @property
+    def code_version(self) -> str:
+        """Name the code that decided; when that is not the code that asks, a difference is no corruption."""
+        return self.decision.code_version
 
 
 class Rederivation:
@@ -31,6 +38,8 @@ class Rederivation:
     def __init__(self, account_id: AccountId) -> None:
         """Begin before the first event."""
         self.decisions = 0
+        self.versions: Counter[str] = Counter()
+        """How many decisions each version of the code has made."""
         self.state: AccountState = EMPTY
         self._account = account_id
         self._fence: Fence = OPEN_FENCE
@@ -54,9 +63,14 @@ class Rederivation:
 
     def _compare(self, seq: int, stored: Decision, body: bytes) -> Iterator[Divergence]:
         self.decisions += 1
-        body_stated = bytes(stored.intent) if stored.malformed is None else stored.malformed
-        stated = Stated(self._account, stored.agent, stored.intent_id, body_stated, stored.intent_seq)
+        self.versions[stored.code_version] += 1
         stamp = Stamp(stored.epoch, stored.code_version, stored.state_seq)
-        derived = encode(decide(self.state, stated, stored.evidence, stamp))
+        derived = encode(decide(self.state, stated_in(stored, self._account), stored.evidence, stamp))
         if derived != body:
-            yield Divergence(seq, body, derived)
+            yield Divergence(seq, body, derived, stored)
+
+
+def stated_in(decision: Decision, account_id: AccountId) -> Stated:
+    """Give back the intent as it reached risk, out of the decision on it."""
+    body = bytes(decision.intent) if decision.malformed is None else decision.malformed
+    return Stated(account_id, decision.agent, decision.intent_id, body, decision.intent_seq)

@@ -1,0 +1,188 @@
+"""One account at one place of its journal, as a person asks for it: positions, orders, headroom, limits, state."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from contracts.base import Value
+from contracts.decisions import Headroom
+from contracts.enums import KillMode, OrderStatus, TradingState
+from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol
+from contracts.limits import LimitSet
+from contracts.orders import OrderTerms
+from contracts.values import ZERO, plain
+from projections.account import AccountState, daily_loss_usd, drawdown_usd
+from projections.headroom import headroom
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """Where in a journal: after the event `seq`, written at `at`."""
+
+    account: AccountId
+    seq: int
+    at: datetime | None
+
+
+class PositionView(Value, frozen=True, kw_only=True):
+    """One position; money in USD, `unrealized_usd` at the last mark."""
+
+    symbol: Symbol
+    qty: Decimal
+    avg_price: Decimal
+    mark_price: Decimal
+    realized_usd: Decimal
+    unrealized_usd: Decimal
+
+
+class OrderView(Value, frozen=True, kw_only=True):
+    """One order whose life is not over."""
+
+    order_id: OrderId
+    agent: AgentId
+    intent_id: IntentId | None
+    status: OrderStatus
+    terms: OrderTerms
+    filled_qty: Decimal
+    reserved_usd: Decimal
+
+
+class ExposureView(Value, frozen=True, kw_only=True):
+    """Worst-case exposure, USD."""
+
+    gross_usd: Decimal
+    net_usd: Decimal
+    long_usd: Decimal
+    short_usd: Decimal
+
+
+class DayView(Value, frozen=True, kw_only=True):
+    """The exchange day's figures; money in USD."""
+
+    trading_day: date | None
+    orders: int
+    loss_usd: Decimal | None
+    drawdown_usd: Decimal | None
+    equity_usd: Decimal | None
+
+
+class KillView(Value, frozen=True, kw_only=True):
+    """The kill switch while it is on."""
+
+    mode: KillMode
+    by: str
+    reason: str
+    seq: int
+
+
+class AccountView(Value, frozen=True, kw_only=True):
+    """Everything asked for, at one place; `halts` says what keeps the account from trading freely."""
+
+    place: Place
+    trading_state: TradingState
+    halts: tuple[str, ...]
+    kill: KillView | None
+    limits_version: int
+    limits: LimitSet | None
+    headroom: Headroom
+    exposure: ExposureView
+    day: DayView
+    positions: tuple[PositionView, ...]
+    open_orders: tuple[OrderView, ...]
+
+
+def view_of(state: AccountState, place: Place) -> AccountView:
+    """Show a folded state; headroom and pace are those of the moment at which its last event was written."""
+    halts, breaches = _halts(state), _breaches(state)
+    reduced = TradingState.REDUCE_ONLY if breaches else TradingState.ACTIVE
+    totals = state.exposure.totals
+    return AccountView(
+        place=place,
+        trading_state=TradingState.HALTED if halts else reduced,
+        halts=(*halts, *breaches),
+        kill=_kill(state),
+        limits_version=state.limits_version,
+        limits=state.limits,
+        headroom=_headroom(state, place.at),
+        exposure=ExposureView(
+            gross_usd=plain(totals.gross_usd),
+            net_usd=plain(totals.net_usd),
+            long_usd=plain(totals.long_usd),
+            short_usd=plain(totals.short_usd),
+        ),
+        day=_day(state),
+        positions=tuple(_position(state, symbol) for symbol in sorted(state.positions) if _counts(state, symbol)),
+        open_orders=tuple(_open_orders(state)),
+    )
+
+
+def _halts(state: AccountState) -> tuple[str, ...]:
+    blocked = state.observed is not None and state.observed.trading_blocked
+    halts = {"kill_switch": state.kill is not None, "no_limits": state.limits is None, "blocked_by_broker": blocked}
+    return tuple(name for name, holds in halts.items() if holds)
+
+
+def _breaches(state: AccountState) -> tuple[str, ...]:
+    if state.limits is None:
+        return ()
+    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
+    breaches = {
+        "daily_loss": loss_usd is not None and loss_usd >= state.limits.max_daily_loss_usd,
+        "drawdown": fall_usd is not None and fall_usd >= state.limits.max_drawdown_usd,
+        "account_unknown": loss_usd is None or fall_usd is None,
+        "break_with_broker": bool(state.breaks),
+    }
+    return tuple(name for name, holds in breaches.items() if holds)
+
+
+def _headroom(state: AccountState, at: datetime | None) -> Headroom:
+    if at is None or state.day.trading_day is None:
+        return Headroom()
+    return headroom(state, at, state.day.trading_day)
+
+
+def _kill(state: AccountState) -> KillView | None:
+    kill = state.kill
+    return None if kill is None else KillView(mode=kill.mode, by=kill.by, reason=kill.reason, seq=state.kill_seq)
+
+
+def _day(state: AccountState) -> DayView:
+    return DayView(
+        trading_day=state.day.trading_day,
+        orders=state.day.submits,
+        loss_usd=daily_loss_usd(state),
+        drawdown_usd=drawdown_usd(state),
+        equity_usd=None if state.observed is None else state.observed.equity_usd,
+    )
+
+
+def _counts(state: AccountState, symbol: Symbol) -> bool:
+    position = state.positions[symbol]
+    return bool(position.qty or position.realized_usd)
+
+
+def _position(state: AccountState, symbol: Symbol) -> PositionView:
+    position, mark_price = state.positions[symbol], state.exposure.of(symbol).mark_price
+    unrealized_usd = (mark_price - position.avg_price) * position.qty if position.qty else ZERO
+    return PositionView(
+        symbol=symbol,
+        qty=plain(position.qty),
+        avg_price=plain(position.avg_price),
+        mark_price=plain(mark_price),
+        realized_usd=plain(position.realized_usd),
+        unrealized_usd=plain(unrealized_usd),
+    )
+
+
+def _open_orders(state: AccountState) -> list[OrderView]:
+    still_open = (order for order in state.orders.values() if not order.is_terminal)
+    return [
+        OrderView(
+            order_id=order.order_id,
+            agent=order.agent,
+            intent_id=order.intent_id,
+            status=order.status,
+            terms=order.terms,
+            filled_qty=plain(order.filled_qty),
+            reserved_usd=plain(order.working_qty * order.worst_price),
+        )
+        for order in sorted(still_open, key=lambda order: (order.decision_seq, order.order_id))
+    ]
