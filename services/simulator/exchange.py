@@ -26,13 +26,16 @@ from services.simulator.store import Store
 from services.simulator.tape.library import Pace, TapeError, tracks
 from services.simulator.tape.reel import Reel
 from services.simulator.web.account import AccountRoutes
+from services.simulator.web.activities import ActivityRoutes
 from services.simulator.web.answers import trading
 from services.simulator.web.control import ControlRoutes
 from services.simulator.web.data import DataRoutes
 from services.simulator.web.data_stream import DataStream
 from services.simulator.web.faults import FaultRoutes
-from services.simulator.web.gate import Gate
+from services.simulator.web.gate import Gate, RateRule
+from services.simulator.web.markets import MarketRoutes
 from services.simulator.web.orders import OrderRoutes
+from services.simulator.web.portfolio import PortfolioRoutes
 from services.simulator.web.positions import PositionRoutes
 from services.simulator.web.reference import ReferenceRoutes
 from services.simulator.web.surroundings import SurroundingRoutes
@@ -77,8 +80,11 @@ class Exchange:
         self.desk = Desk(broker, self._store, self._broker_clock)
         self._broker_clock.moved = self.desk.clock_moved
         self.keys = keys(settings)
-        self._gate = Gate(self.keys, settings.rate_limit_per_minute, settings.rest_ms, self._faults)
-        self._trades = TradeStream(self.keys, settings.trade_streams, self._faults)
+        rate = RateRule(per_minute=settings.rate_limit_per_minute, message=settings.rate_limit_message)
+        self._gate = Gate(self.keys, rate, settings.rest_ms, self._faults)
+        self._trades = TradeStream(
+            self.keys, settings.trade_streams, self._faults, text=settings.trade_frames == "text"
+        )
         self._data = DataStream(self.keys, settings.data_streams, self._faults)
         self._updates = UpdateFaults(self._faults, self._trades)
         self.desk.publish.append(self._updates.publish)
@@ -92,7 +98,10 @@ class Exchange:
             OrderRoutes(self.desk),
             PositionRoutes(self.desk, self._history),
             AccountRoutes(self.desk),
+            ActivityRoutes(self.desk),
+            PortfolioRoutes(self.desk),
             ReferenceRoutes(self.desk),
+            MarketRoutes(self.desk),
             DataRoutes(self._market, self._history, self._clock),
             WatchlistRoutes(self.desk),
             SurroundingRoutes(self._market, self._history, self._clock),

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     check_order: str = "id,blocks,wash,position,power"
     power_formula: str = "equity"
     rate_limit_per_minute: int = 0
+    rate_limit_message: str = "too many requests."
+    trade_frames: str = "binary"
     trade_streams: int = 1
     data_streams: int = 1
 
@@ -118,6 +120,8 @@ HELP = {
     "check_order": "checks of an order, in the order in which they refuse",
     "power_formula": "four-times buying power counts from equity or from last_equity",
     "rate_limit_per_minute": "requests a minute before 429; 0 never (Alpaca: 200)",
+    "rate_limit_message": "what a 429 says",
+    "trade_frames": "JSON on /stream in binary or text frames",
     "trade_streams": "trade update sockets at once; 0 any number (Alpaca: 1)",
     "data_streams": "authenticated data sockets at once; 0 any number (Alpaca: 1)",
 }
@@ -168,6 +172,8 @@ def _check_words(found: Settings) -> None:
         raise ValueError("--market-hours is always or exchange")
     if found.power_formula not in {"equity", "last_equity"}:
         raise ValueError("--power-formula is equity or last_equity")
+    if found.trade_frames not in {"binary", "text"}:
+        raise ValueError("--trade-frames is binary or text")
     if not set(listed(found.entitled_tifs)) <= ONE_CHANCE:
         raise ValueError(f"--entitled-tifs are of {', '.join(sorted(ONE_CHANCE))}")
     if sorted(listed(found.check_order)) != sorted(get_args(Check)):

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from services.simulator.core.book import AccountState, Book
+from services.simulator.core.cash import CashActivity
 from services.simulator.core.events import Changes
 from services.simulator.core.orders import Ticket
 from services.simulator.core.positions import FillActivity, Position
+from services.simulator.listings import ActivityFilter, OrderFilter, activity_query, micros, order_query
 
 SCHEMA = """
 create table if not exists meta (key text primary key, value blob not null) without rowid;
@@ -31,61 +33,6 @@ create table if not exists activities (
 create index if not exists activities_by_order on activities (order_id);
 create table if not exists equity (minute integer primary key, equity_usd text not null);
 """
-MICROSECONDS = 1_000_000
-
-
-class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders to list; before and after are exclusive, on submission time or on another order."""
-
-    status: str = "open"
-    limit: int = 50
-    after: datetime | None = None
-    until: datetime | None = None
-    after_order_id: str | None = None
-    before_order_id: str | None = None
-    ascending: bool = False
-    symbols: tuple[str, ...] = ()
-    side: str | None = None
-
-
-class ActivityFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which activities to list; the page token is the last id seen."""
-
-    kinds: tuple[str, ...] = ()
-    order_id: str | None = None
-    after: datetime | None = None
-    until: datetime | None = None
-    ascending: bool = False
-    page_size: int = 100
-    page_token: str | None = None
-
-
-def micros(moment: datetime) -> int:
-    """Return whole microseconds since 1970."""
-    return round(moment.timestamp() * MICROSECONDS)
-
-
-class Where:
-    """Conditions and their values, joined with `and`."""
-
-    def __init__(self) -> None:
-        """Start without conditions."""
-        self._terms: list[str] = []
-        self.values: list[Any] = []
-
-    def add(self, term: str, *values: Any) -> None:
-        """Add one condition."""
-        self._terms.append(term)
-        self.values += values
-
-    def one_of(self, column: str, values: tuple[str, ...]) -> None:
-        """Require a column to be one of some values, when there are any."""
-        if values:
-            self.add(f"{column} in ({','.join('?' * len(values))})", *values)
-
-    def __str__(self) -> str:
-        """Return the SQL condition."""
-        return " and ".join(self._terms) or "true"
 
 
 class Store:
@@ -101,7 +48,8 @@ class Store:
         self._encode = msgspec.msgpack.Encoder().encode
         self._ticket = msgspec.msgpack.Decoder(Ticket).decode
         self._position = msgspec.msgpack.Decoder(Position).decode
-        self._activity = msgspec.msgpack.Decoder(FillActivity).decode
+        self._fill = msgspec.msgpack.Decoder(FillActivity).decode
+        self._cash = msgspec.msgpack.Decoder(CashActivity).decode
 
     def close(self) -> None:
         """Close the file."""
@@ -164,13 +112,16 @@ class Store:
                 self._db.execute("insert or replace into positions values (?, ?)", row)
         self._db.executemany(
             "insert into activities (id, at_us, kind, order_id, body) values (?, ?, ?, ?, ?)",
-            [
-                (a.id, micros(a.transaction_time), a.activity_type, a.order_id, self._encode(a))
-                for a in changes.activities
-            ],
+            [self._activity_row(activity) for activity in changes.activities],
         )
         if changes.account:
             self.keep("account", self._encode(book.account))
+
+    def _activity_row(self, activity: FillActivity | CashActivity) -> tuple[Any, ...]:
+        is_fill = isinstance(activity, FillActivity)
+        at = activity.transaction_time if is_fill else activity.created_at
+        order_id = activity.order_id if is_fill else None
+        return (activity.id, micros(at), activity.activity_type, order_id, self._encode(activity))
 
     def _order_row(self, ticket: Ticket) -> tuple[Any, ...]:
         order = ticket.order
@@ -194,41 +145,22 @@ class Store:
 
     def orders(self, wanted: OrderFilter) -> list[Ticket]:
         """Return the orders a listing asks for, newest first unless ascending."""
-        where = Where()
-        if wanted.status != "all":
-            where.add("is_open = ?", wanted.status == "open")
-        if wanted.after is not None:
-            where.add("submitted_us > ?", micros(wanted.after))
-        if wanted.until is not None:
-            where.add("submitted_us < ?", micros(wanted.until))
-        if wanted.after_order_id is not None:
-            where.add("rank > (select rank from orders where id = ?)", wanted.after_order_id)
-        if wanted.before_order_id is not None:
-            where.add("rank < (select rank from orders where id = ?)", wanted.before_order_id)
-        if wanted.side is not None:
-            where.add("side = ?", wanted.side)
-        where.one_of("symbol", wanted.symbols)
-        way = "asc" if wanted.ascending else "desc"
-        query = f"select body from orders where {where} order by rank {way} limit ?"  # noqa: S608
-        return self._tickets(query, (*where.values, wanted.limit))
+        return self._tickets(*order_query(wanted))
 
     def activities(self, wanted: ActivityFilter) -> list[FillActivity]:
-        """Return the activities a listing asks for, newest first unless ascending."""
-        where = Where()
-        where.one_of("kind", wanted.kinds)
-        if wanted.order_id is not None:
-            where.add("order_id = ?", wanted.order_id)
-        if wanted.after is not None:
-            where.add("at_us > ?", micros(wanted.after))
-        if wanted.until is not None:
-            where.add("at_us < ?", micros(wanted.until))
-        if wanted.page_token is not None:
-            last_seen = "(select rank from activities where id = ?)"
-            where.add(f"rank {'>' if wanted.ascending else '<'} {last_seen}", wanted.page_token)
-        way = "asc" if wanted.ascending else "desc"
-        query = f"select body from activities where {where} order by rank {way} limit ?"  # noqa: S608
-        rows = self._db.execute(query, (*where.values, wanted.page_size))
-        return [self._activity(row[0]) for row in rows]
+        """Return the executions a listing asks for, newest first unless ascending."""
+        fills = msgspec.structs.replace(wanted, kinds=("FILL",))
+        return [self._fill(body) for _, body in self._db.execute(*activity_query(fills))]
+
+    def every_activity(self, wanted: ActivityFilter) -> list[FillActivity | CashActivity]:
+        """Return the activities of all kinds a listing asks for, newest first unless ascending."""
+        rows = self._db.execute(*activity_query(wanted))
+        return [self._fill(body) if kind == "FILL" else self._cash(body) for kind, body in rows]
+
+    def has_activity(self, activity_id: str) -> bool:
+        """Say whether there is an activity with this id."""
+        row = self._db.execute("select 1 from activities where id = ?", (activity_id,)).fetchone()
+        return row is not None
 
     def order_counts(self, limit: int) -> dict[str, int]:
         """Return how many orders carry each client order id, newest first, for checkers of duplicates."""

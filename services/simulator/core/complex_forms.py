@@ -6,6 +6,7 @@ import msgspec
 
 from services.simulator.core.amounts import check_price
 from services.simulator.core.errors import malformed, unprocessable
+from services.simulator.core.numbers import plain
 
 SIMPLE = frozenset({"", "simple"})
 COMPLEX = frozenset({"bracket", "oco", "oto"})
@@ -51,11 +52,19 @@ def exits(order_class: str | None, take_profit: TakeProfit | None, stop_loss: St
     limit = None if stop_loss is None else stop_loss.limit_price
     if limit is not None and stop is None:
         raise malformed("stop_loss.limit_price requires stop_loss.stop_price")
-    prices = {"take_profit.limit_price": profit, "stop_loss.stop_price": stop, "stop_loss.limit_price": limit}
-    for name, value in prices.items():
-        if value is not None:
-            check_price(name, value)
-    return Exits(order_class=kind, take_profit_price=profit, stop_price=stop, stop_limit_price=limit)
+    return Exits(
+        order_class=kind,
+        take_profit_price=_checked("take_profit.limit_price", profit),
+        stop_price=_checked("stop_loss.stop_price", stop),
+        stop_limit_price=_checked("stop_loss.limit_price", limit),
+    )
+
+
+def _checked(name: str, value: Decimal | None) -> Decimal | None:
+    if value is None:
+        return None
+    check_price(name, value)
+    return plain(value)
 
 
 def _check_presence(kind: str, profit: Decimal | None, stop: Decimal | None) -> None:

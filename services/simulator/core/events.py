@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from services.simulator.core.cash import CashActivity
 from services.simulator.core.orders import Order, Ticket
 from services.simulator.core.positions import FillActivity
 
@@ -38,7 +39,7 @@ class Changes(msgspec.Struct):
 
     tickets: dict[str, Ticket] = msgspec.field(default_factory=dict[str, Ticket])
     symbols: set[str] = msgspec.field(default_factory=set[str])
-    activities: list[FillActivity] = msgspec.field(default_factory=list[FillActivity])
+    activities: list[FillActivity | CashActivity] = msgspec.field(default_factory=list[FillActivity | CashActivity])
     updates: list[TradeUpdate] = msgspec.field(default_factory=list[TradeUpdate])
     account: bool = False
 

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.simulator.core.book import Book
+from services.simulator.core.cash import CashActivity
 from services.simulator.core.events import Changes, TradeUpdate, stream_order
 from services.simulator.core.ids import Ids
 from services.simulator.core.numbers import ZERO, nanos
@@ -79,10 +80,9 @@ class Recorder:
 
     def _activity(self, ticket: Ticket, execution: Execution, now: datetime) -> FillActivity:
         order = ticket.order
-        stamp = now.astimezone(NEW_YORK).strftime("%Y%m%d%H%M%S") + f"{now.microsecond // 1000:03d}"
         leaves: Decimal = ZERO if order.qty is None else order.qty - order.filled_qty
         return FillActivity(
-            id=f"{stamp}::{self.ids.uuid()}",
+            id=self.activity_id(now),
             transaction_time=now,
             type="partial_fill" if ticket.is_open else "fill",
             price=execution.price,
@@ -94,3 +94,15 @@ class Recorder:
             cum_qty=order.filled_qty,
             order_status=order.status,
         )
+
+    def activity_id(self, now: datetime) -> str:
+        """Return an id whose clock part is New York's."""
+        stamp = now.astimezone(NEW_YORK).strftime("%Y%m%d%H%M%S") + f"{now.microsecond // 1000:03d}"
+        return f"{stamp}::{self.ids.uuid()}"
+
+    def move_cash(self, activity: CashActivity) -> None:
+        """Book money that moved without a trade."""
+        account = self.book.account
+        self.book.account = replace(account, cash_usd=account.cash_usd + activity.net_amount)
+        self.changes.account = True
+        self.changes.activities.append(activity)

@@ -7,6 +7,7 @@ import secrets
 import time
 import uuid
 
+import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -42,6 +43,13 @@ def shown_keys(request: web.Request) -> tuple[str, str]:
     return headers.get("APCA-API-KEY-ID", ""), headers.get("APCA-API-SECRET-KEY", "")
 
 
+class RateRule(msgspec.Struct, frozen=True, kw_only=True):
+    """How many requests a minute are served, 0 any number, and what the one after is told."""
+
+    per_minute: int
+    message: str
+
+
 class RateLimit:
     """Counts requests in fixed windows of a minute."""
 
@@ -72,11 +80,12 @@ class RateLimit:
 class Gate:
     """The middleware of one simulator."""
 
-    def __init__(self, keys: Keys, rate_limit_per_minute: int, rest_ms: int, faults: FaultBoard) -> None:
+    def __init__(self, keys: Keys, rate_limit: RateRule, rest_ms: int, faults: FaultBoard) -> None:
         """Guard with these keys and limits; trading and data are counted apart."""
         self._faults = RequestFaults(faults)
         self._keys = keys
-        self._limits = {name: RateLimit(rate_limit_per_minute) for name in ("trading", "data")}
+        self._limits = {name: RateLimit(rate_limit.per_minute) for name in ("trading", "data")}
+        self._too_many = rate_limit.message
         self._rest_seconds = rest_ms / 1000
 
     def middleware(self) -> Middleware:
@@ -124,7 +133,7 @@ class Gate:
             except BrokerError as error:
                 response = refusal(error)
         else:
-            response = refusal(BrokerError(429, TOO_MANY, "too many requests."))
+            response = refusal(BrokerError(429, TOO_MANY, self._too_many))
         response.headers.update(limit.headers())
         return response
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from services.simulator.core.assets import Asset
-from services.simulator.core.errors import BrokerError, not_found
+from services.simulator.core.errors import BrokerError, forbidden, not_found
 from services.simulator.core.numbers import ZERO, cents, nanos, plain
 from services.simulator.core.positions import Position
 from services.simulator.core.sessions import new_york_day
@@ -36,8 +36,10 @@ class PositionRoutes:
         return [
             web.get("/v2/positions", self.index),
             web.delete("/v2/positions", self.close_all),
-            web.get("/v2/positions/{symbol}", self.get),
-            web.delete("/v2/positions/{symbol}", self.close),
+            web.post("/v2/positions/{symbol}/exercise", self.exercise),
+            web.post("/v2/positions/{symbol}/do-not-exercise", self.exercise),
+            web.get("/v2/positions/{symbol:.+}", self.get),
+            web.delete("/v2/positions/{symbol:.+}", self.close),
         ]
 
     async def index(self, _request: web.Request) -> web.Response:
@@ -62,6 +64,10 @@ class PositionRoutes:
         cancel_orders = flag(request.query, "cancel_orders")
         outcomes = self._desk.act(lambda broker, now: broker.close_all(now, cancel_orders=cancel_orders))
         return trading([_outcome(symbol, outcome) for symbol, outcome in outcomes], status=207)
+
+    async def exercise(self, request: web.Request) -> web.Response:
+        """Refuse an instruction for an option: none is listed here, so none is held."""
+        raise forbidden(f"no available position for {request.match_info['symbol']}")
 
     def form(self, position: Position) -> dict[str, Any]:
         """Return a position as the wire shows it, valued at the last trade."""

@@ -1,7 +1,7 @@
 """/v2/assets, /v2/clock and /v2/calendar."""
 
 import uuid
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -16,8 +16,9 @@ from services.simulator.core.sessions import (
     settlement_day,
 )
 from services.simulator.desk import Desk
-from services.simulator.web.answers import trading, words
+from services.simulator.web.answers import choice, trading, words
 
+SETTLES_WITHIN = timedelta(days=10)
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2029, 12, 31)
 
 
@@ -32,7 +33,7 @@ class ReferenceRoutes:
         """Return the routes."""
         return [
             web.get("/v2/assets", self.assets),
-            web.get("/v2/assets/{symbol}", self.asset),
+            web.get("/v2/assets/{symbol:.+}", self.asset),
             web.get("/v2/clock", self.clock),
             web.get("/v2/calendar", self.calendar),
         ]
@@ -80,7 +81,11 @@ class ReferenceRoutes:
         last = _day(request.query.get("end"), LAST_DAY)
         if last < first:
             raise malformed("end must not be before start")
-        return trading([_calendar_day(found) for found in sessions(max(first, FIRST_DAY), min(last, LAST_DAY))])
+        days = sessions(max(first, FIRST_DAY), min(last, LAST_DAY))
+        if choice(request.query, "date_type", ("trading", "settlement")) == "settlement":
+            early = sessions(max(first - SETTLES_WITHIN, FIRST_DAY), min(last, LAST_DAY))
+            days = (found for found in early if first <= settlement_day(found.day) <= last)
+        return trading([_calendar_day(found) for found in days])
 
 
 def _calendar_day(found: Session) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 There are no options, corporate actions or news here, so their lists are truthfully empty.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,11 @@ from services.simulator.desk import Clock
 from services.simulator.history import History, TimedBar
 from services.simulator.market import Market, dollars
 from services.simulator.web import ticks
-from services.simulator.web.answers import choice, market_data, trading, whole
+from services.simulator.web.answers import choice, market_data, moment, trading, whole, words
 
 MOST_SCREENED = 100
+ACTIONS = frozenset({"dividend", "merger", "spinoff", "split"})
+LONGEST_ANNOUNCED = timedelta(days=91)  # a day of slack for summer time
 DEFAULT_SCREENED = 10
 CONDITIONS = {"trade": {"@": "Regular Sale"}, "quote": {"R": "Regular Two Sided Open"}}
 EXCHANGES = {ticks.EXCHANGE: "IEX"}
@@ -42,6 +45,7 @@ class SurroundingRoutes:
             web.get("/v2/corporate_actions/announcements/{id}", self.nothing_by_id),
             web.get("/v1/corporate-actions", self.corporate_actions),
             web.get("/v1beta1/news", self.news),
+            web.get("/v1beta1/fixed_income/latest/quotes", self.fixed_income),
             web.get("/v2/options/contracts", self.option_contracts),
             web.get("/v2/options/contracts/{id}", self.nothing_by_id),
             web.route("*", "/v1/locates{rest:.*}", self.locates),
@@ -85,10 +89,16 @@ class SurroundingRoutes:
         return market_data(EXCHANGES)
 
     async def announcements(self, request: web.Request) -> web.Response:
-        """Return no announcements, once the required parameters are there."""
+        """Return no announcements, once the required parameters are there and name at most 90 days."""
+        query = request.query
         for name in ("ca_types", "since", "until"):
-            if not request.query.get(name):
+            if not query.get(name):
                 raise malformed(f"{name} is required")
+        if unknown := set(words(query, "ca_types")) - ACTIONS:
+            raise malformed(f"invalid ca_types: {min(unknown)}")
+        since, until = moment(query, "since"), moment(query, "until")
+        if since is None or until is None or not since <= until <= since + LONGEST_ANNOUNCED:
+            raise malformed("until must be on or after since, and at most 90 days later")
         return trading([])
 
     async def corporate_actions(self, _request: web.Request) -> web.Response:
@@ -98,6 +108,10 @@ class SurroundingRoutes:
     async def news(self, _request: web.Request) -> web.Response:
         """Return no news."""
         return market_data({"news": [], "next_page_token": None})
+
+    async def fixed_income(self, _request: web.Request) -> web.Response:
+        """Return no quotes of bonds."""
+        return market_data({"quotes": {}})
 
     async def option_contracts(self, _request: web.Request) -> web.Response:
         """Return no option contracts: only equities are listed."""

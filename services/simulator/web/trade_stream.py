@@ -25,9 +25,10 @@ MSGPACK = msgspec.msgpack.Encoder()
 class Listener:
     """One connection: its codec, whether it has shown the keys, and what it listens to."""
 
-    def __init__(self, request: web.Request, socket: web.WebSocketResponse) -> None:
-        """Speak msgpack when the handshake asked for it, JSON in binary frames otherwise."""
+    def __init__(self, request: web.Request, socket: web.WebSocketResponse, kind: WSMsgType) -> None:
+        """Speak msgpack when the handshake asked for it, JSON in frames of this kind otherwise."""
         self.packed = request.headers.get("Content-Type", "") == "application/msgpack"
+        self.kind = WSMsgType.BINARY if self.packed else kind
         self.outlet = Outlet(request, socket)
         self.authorized = False
         self.streams: list[str] = []
@@ -35,7 +36,7 @@ class Listener:
     def tell(self, stream: str, data: Any) -> None:
         """Send one frame."""
         frame = {"stream": stream, "data": data}
-        self.outlet.put(MSGPACK.encode(frame) if self.packed else JSON.encode(frame), WSMsgType.BINARY)
+        self.outlet.put(MSGPACK.encode(frame) if self.packed else JSON.encode(frame), self.kind)
 
     def read(self, message: bytes) -> tuple[str, dict[str, Any]]:
         """Return the action and data of a client's message; an unreadable one has no action."""
@@ -53,11 +54,12 @@ class Listener:
 class TradeStream:
     """All connections to /stream."""
 
-    def __init__(self, keys: Keys, most: int, faults: FaultBoard) -> None:
+    def __init__(self, keys: Keys, most: int, faults: FaultBoard, *, text: bool = False) -> None:
         """Let in so many connections at once, 0 is any number, unless a fault keeps them out."""
         self._keys = keys
         self._most = most
         self._faults = faults
+        self._kind = WSMsgType.TEXT if text else WSMsgType.BINARY
         self._listeners: dict[Listener, web.WebSocketResponse] = {}
         faults.changed.append(self._listen_or_not)
 
@@ -89,7 +91,7 @@ class TradeStream:
             if listener.packed not in frames:
                 encode = MSGPACK.encode if listener.packed else JSON.encode
                 frames[listener.packed] = encode(frame)
-            listener.outlet.put(frames[listener.packed], WSMsgType.BINARY)
+            listener.outlet.put(frames[listener.packed], listener.kind)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection; one too many is refused in the handshake."""
@@ -98,7 +100,7 @@ class TradeStream:
             return refusal(BrokerError(429, TOO_MANY, "too many requests."))
         socket = new_socket()
         await socket.prepare(request)
-        listener = Listener(request, socket)
+        listener = Listener(request, socket, self._kind)
         if matches(self._keys, *shown_keys(request)):
             listener.authorized = True
         self._listeners[listener] = socket

@@ -14,6 +14,7 @@ from services.simulator.desk import Desk
 from services.simulator.web.answers import trading
 
 NOTE = "watchlists"
+BY_NAME = "/v2/watchlists:by_name"
 
 
 class Watchlist(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,10 @@ class WatchlistRoutes:
         return [
             web.get("/v2/watchlists", self.index),
             web.post("/v2/watchlists", self.create),
+            web.get(BY_NAME, self.get),
+            web.put(BY_NAME, self.update),
+            web.post(BY_NAME, self.add),
+            web.delete(BY_NAME, self.delete),
             web.get("/v2/watchlists/{watchlist_id}", self.get),
             web.put("/v2/watchlists/{watchlist_id}", self.update),
             web.post("/v2/watchlists/{watchlist_id}", self.add),
@@ -110,7 +115,13 @@ class WatchlistRoutes:
         return web.Response(status=204)
 
     def _one(self, request: web.Request) -> Watchlist:
-        found = self._lists.get(request.match_info["watchlist_id"].lower())
+        """Return the list that the path or the query names."""
+        wanted = request.match_info.get("watchlist_id")
+        if wanted is None:
+            named = (one for one in self._lists.values() if one.name == request.query.get("name"))
+            found = next(named, None)
+        else:
+            found = self._lists.get(wanted.lower())
         if found is None:
             raise not_found("watchlist not found")
         return found
