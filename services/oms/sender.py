@@ -15,10 +15,12 @@ from services.oms.brokers.port import (
     BrokerOrder,
     BrokerUnreachableError,
     CancelAccepted,
+    CancelOutcome,
     CancelRefused,
     NotSent,
     RateLimited,
     Rejected,
+    SubmitOutcome,
 )
 from services.oms.decider import Blocked, CancelAsked, CancelFailed, NeverArrived, Reported, SubmitAnswered
 from services.oms.desk import OrderDesk
@@ -27,9 +29,13 @@ from services.oms.state import is_unsent
 from services.runtime.ports import Clock
 
 SUBMITS_IN_FLIGHT_MAX = 32
+EXITS_IN_FLIGHT_MAX = 16
+"""Orders that only reduce have their own: new risk that waits must never stand before an exit."""
 CANCELS_IN_FLIGHT_MAX = 8
 LOOK_UPS_IN_FLIGHT_MAX = 8
 CANCEL_ATTEMPTS_MAX = 10
+CANCEL_REFUSALS_MAX = 200
+"""A request turned away by a rate limit is no attempt; only this many of them end a cancel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class Sender:
         self._clock = clock
         self._waits = waits or SenderWaits()
         self._submit_slots = asyncio.Semaphore(SUBMITS_IN_FLIGHT_MAX)
+        self._exit_slots = asyncio.Semaphore(EXITS_IN_FLIGHT_MAX)
         self._cancel_slots = asyncio.Semaphore(CANCELS_IN_FLIGHT_MAX)
         self._look_up_slots = asyncio.Semaphore(LOOK_UPS_IN_FLIGHT_MAX)
         self.in_hand: set[OrderId] = set()
@@ -73,7 +80,7 @@ class Sender:
             return
         self.in_hand.add(order_id)
         try:
-            async with self._submit_slots:
+            async with self._slots(order_id):
                 order = await self._send(order_id)
             if order is not None and order.status is OrderStatus.UNKNOWN:
                 await self._resolve(order_id)
@@ -92,7 +99,9 @@ class Sender:
 
     async def cancel(self, order_id: OrderId, requested_by: AgentId) -> None:
         """Ask for a cancel, again while the answer is lost, and record what the broker said to it."""
-        for wait_ms in _doubling(self._waits.retry_first_ms, self._waits.retry_last_ms, CANCEL_ATTEMPTS_MAX):
+        waits = _doubling(self._waits.retry_first_ms, self._waits.retry_last_ms, CANCEL_ATTEMPTS_MAX)
+        attempts = refusals = 0
+        while attempts < CANCEL_ATTEMPTS_MAX and refusals < CANCEL_REFUSALS_MAX:
             broker_order_id = await self._cancelable(order_id)
             if broker_order_id is None:
                 return
@@ -104,8 +113,10 @@ class Sender:
             if isinstance(outcome, CancelRefused):
                 await self._after_refusal(order_id, requested_by, outcome.detail)
                 return
-            await asyncio.sleep((outcome.retry_after_ms if isinstance(outcome, RateLimited) else wait_ms) / 1000)
-        await self._desk.tell(order_id, CancelFailed(f"no answer to {CANCEL_ATTEMPTS_MAX} requests"))
+            await asyncio.sleep(self._pause_ms(outcome, waits[attempts]) / 1000)
+            limited = isinstance(outcome, RateLimited)
+            attempts, refusals = attempts + (not limited), refusals + limited
+        await self._desk.tell(order_id, CancelFailed(f"no answer to {attempts} requests, {refusals} turned away"))
 
     async def _cancelable(self, order_id: OrderId) -> str | None:
         """Wait until the broker's id of an order is known; None when the order has ended, or is nobody's."""
@@ -140,13 +151,13 @@ class Sender:
             if (cause := self._blocked(order)) is not None:
                 return await self._desk.tell(order_id, Blocked(cause))
             self._desk.require_lease()
-            outcome = await self._broker.submit(order_id, order.terms)
+            outcome = await self._broker.submit(order_id, order.terms, reduces=order.reduces)
             if not isinstance(outcome, (RateLimited, NotSent)):
                 if isinstance(outcome, Rejected) and order.status is OrderStatus.UNKNOWN:
                     return order  # the first sending may be what this one was refused for: ask on
                 return await self._desk.tell(order_id, SubmitAnswered(outcome))
             wait_ms = min(wait_ms * 2, self._waits.retry_last_ms)
-            await asyncio.sleep((outcome.retry_after_ms if isinstance(outcome, RateLimited) else wait_ms) / 1000)
+            await asyncio.sleep(self._pause_ms(outcome, wait_ms) / 1000)
 
     async def _resolve(self, order_id: OrderId) -> None:
         """Ask the broker until it shows the order or has said often enough that it has none."""
@@ -172,7 +183,7 @@ class Sender:
         """Send again what may still go, give up what has gone for long enough; say whether that settled it."""
         unsent = is_unsent(order)
         if unsent or (misses >= self._waits.misses_to_resend and self._blocked(order) is None):
-            async with self._submit_slots:
+            async with self._slots(order.order_id):
                 after = await self._send(order.order_id)
             return after is None or after.status is not OrderStatus.UNKNOWN
         if misses >= self._waits.misses_to_give_up:
@@ -191,6 +202,17 @@ class Sender:
             return
         pending = report is not None and report.status == "pending_cancel"
         await self._desk.tell(order_id, CancelAsked(requested_by) if pending else CancelFailed(detail))
+
+    def _slots(self, order_id: OrderId) -> asyncio.Semaphore:
+        order = self._desk.order(order_id)
+        return self._exit_slots if order is not None and order.reduces else self._submit_slots
+
+    def _pause_ms(self, outcome: SubmitOutcome | CancelOutcome, wait_ms: int) -> int:
+        """Wait as long as a rate limit asks, but ask again now and then whether the order may still go.
+
+        Asking costs no request: while its time runs, the adapter's budget turns new risk away by itself.
+        """
+        return min(outcome.retry_after_ms, self._waits.retry_last_ms) if isinstance(outcome, RateLimited) else wait_ms
 
     def _is_unsent(self, order_id: OrderId) -> bool:
         order = self._desk.order(order_id)

@@ -7,15 +7,19 @@ from contracts.broker import ObservedPosition
 from contracts.ids import OrderId
 from contracts.orders import OrderTerms
 from services.oms.brokers import alpaca_wire as wire
-from services.oms.brokers.alpaca_http import AlpacaHttp, Answer, NoAnswerError, NotSentError
+from services.oms.brokers.alpaca_activities_wire import read_activities, read_activity_ids
+from services.oms.brokers.alpaca_http import AlpacaHttp, Answer, BudgetSpentError, NoAnswerError, NotSentError
 from services.oms.brokers.alpaca_updates import AlpacaUpdates
+from services.oms.brokers.budget import Purpose
 from services.oms.brokers.port import (
     Accepted,
     Ambiguous,
     BrokerAccount,
+    BrokerActivity,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
+    BrokerThrottledError,
     BrokerUnreachableError,
     CancelAccepted,
     CancelOutcome,
@@ -37,7 +41,7 @@ _TOO_MANY = 429
 _SERVER_ERROR = 500
 
 _ORDERS_PER_PAGE = 500
-_FILLS_PER_PAGE = 100
+_ACTIVITIES_PER_PAGE = 100
 _PAGES_MAX = 400
 """A listing longer than this is not an account that one process can follow."""
 
@@ -50,10 +54,14 @@ class AlpacaBroker:
         self._http = http
         self._socket = socket
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
+    async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
         """POST the order once; whatever leaves its fate open is `Ambiguous`, a repeated id is the order itself."""
+        purpose = Purpose.EXIT if reduces else Purpose.NEW_RISK
+        body = wire.order_request(order_id, terms)
         try:
-            answer = await self._http.send("POST", "/v2/orders", body=wire.order_request(order_id, terms))
+            answer = await self._http.send("POST", "/v2/orders", body=body, purpose=purpose)
+        except BudgetSpentError as error:
+            return RateLimited(retry_after_ms=error.wait_ms)
         except NotSentError as error:
             return NotSent(detail=str(error))
         except NoAnswerError as error:
@@ -66,6 +74,8 @@ class AlpacaBroker:
         """DELETE the order once; 204 means that the request was taken, no more."""
         try:
             answer = await self._http.send("DELETE", f"/v2/orders/{broker_order_id}")
+        except BudgetSpentError as error:
+            return RateLimited(retry_after_ms=error.wait_ms)
         except NotSentError as error:
             return NotSent(detail=str(error))
         except NoAnswerError as error:
@@ -104,17 +114,32 @@ class AlpacaBroker:
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
         """GET the FILL activities after a moment; ids have no strict order inside a millisecond, so sort by time."""
-        params = {"after": at.isoformat(), "direction": "asc", "page_size": str(_FILLS_PER_PAGE)}
-        fills: dict[str, BrokerFill] = {}
+        pages = self._activity_pages("/v2/account/activities/FILL", {"after": at.isoformat()})
+        fills = {fill.activity_id: fill async for page in pages for fill in _understood(wire.read_fills, page)}
+        return tuple(sorted(fills.values(), key=lambda fill: (fill.at, fill.cum_qty)))
+
+    async def activities_after(self, at: datetime) -> tuple[BrokerActivity, ...]:
+        """GET the activities that are no trades after a moment."""
+        query = {"after": at.isoformat(), "category": "non_trade_activity"}
+        pages = self._activity_pages("/v2/account/activities", query)
+        found = {one.activity_id: one async for page in pages for one in _understood(read_activities, page)}
+        return tuple(found.values())
+
+    async def _activity_pages(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
+        """GET a list of activities page by page, each from the last id of the one before."""
+        params = {**query, "direction": "asc", "page_size": str(_ACTIVITIES_PER_PAGE)}
+        last = ""
         for _ in range(_PAGES_MAX):
-            page = _understood(wire.read_fills, await self._get("/v2/account/activities/FILL", params))
-            known = len(fills)
-            fills.update((fill.activity_id, fill) for fill in page)
-            if len(page) < _FILLS_PER_PAGE:
-                return tuple(sorted(fills.values(), key=lambda fill: (fill.at, fill.cum_qty)))
-            _require_progress(known, len(fills))
-            params = {**params, "page_token": page[-1].activity_id}
-        raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of fills")
+            answer = await self._get(path, params)
+            yield answer
+            ids = _understood(read_activity_ids, answer)
+            if len(ids) < _ACTIVITIES_PER_PAGE:
+                return
+            if ids[-1] == last:
+                raise BrokerUnreachableError("the next page repeats the last one")
+            last = ids[-1]
+            params = {**params, "page_token": last}
+        raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of activities")
 
     def updates(self) -> AsyncIterator[StreamReport]:
         """Follow trade_updates."""
@@ -150,12 +175,16 @@ class AlpacaBroker:
     async def _get(self, path: str, params: Mapping[str, str] | None = None, also: int = _OK) -> Answer:
         try:
             answer = await self._http.send("GET", path, params=params)
+        except BudgetSpentError as error:
+            raise BrokerThrottledError(str(error), error.wait_ms) from error
         except (NotSentError, NoAnswerError) as error:
             raise BrokerUnreachableError(str(error)) from error
         if answer.status in {_OK, also}:
             return answer
-        wait = answer.retry_after_ms if answer.status == _TOO_MANY else None
-        raise BrokerUnreachableError(f"GET {path} answered {_summary(answer)}", wait)
+        detail = f"GET {path} answered {_summary(answer)}"
+        if answer.status == _TOO_MANY:
+            raise BrokerThrottledError(detail, answer.retry_after_ms)
+        raise BrokerUnreachableError(detail)
 
 
 def _submit_outcome(answer: Answer) -> SubmitOutcome:

@@ -20,6 +20,7 @@ from services.oms.brokers.port import (
     Accepted,
     Ambiguous,
     BrokerAccount,
+    BrokerActivity,
     BrokerClock,
     BrokerFill,
     BrokerOrder,
@@ -59,6 +60,7 @@ class MemoryBroker:
         self.book = MemoryBook(clock, cash_usd)
         self.submits: list[OrderId] = []
         """Every submit whose bytes arrived, repeats included: what a test counts."""
+        self.activities: list[BrokerActivity] = []
         self._opening_usd = cash_usd
         self._clock = clock
         self._faults: deque[Fault] = deque()
@@ -70,7 +72,13 @@ class MemoryBroker:
 
     # The port.
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
+    async def submit(
+        self,
+        order_id: OrderId,
+        terms: OrderTerms,
+        *,
+        reduces: bool = False,  # noqa: ARG002 - nothing runs short here
+    ) -> SubmitOutcome:
         """Take an order, or suffer the next fault."""
         fault = self._faults.popleft() if self._faults else None
         if fault is Fault.LOST_REQUEST:
@@ -141,6 +149,11 @@ class MemoryBroker:
         self._answer()
         return tuple(fill for fill in self.book.fills if fill.at > at)
 
+    async def activities_after(self, at: datetime) -> tuple[BrokerActivity, ...]:  # noqa: ARG002 - all are told again
+        """List what moved money without a trade, however long ago."""
+        self._answer()
+        return tuple(self.activities)
+
     async def updates(self) -> AsyncIterator[StreamReport]:
         """Yield updates as they happen; what happens while the link is down is never told."""
         reader: asyncio.Queue[StreamReport] = asyncio.Queue()
@@ -180,6 +193,11 @@ class MemoryBroker:
     def refuse_reads(self, count: int) -> None:
         """Leave the next questions without an answer."""
         self._reads_refused = count
+
+    def move_cash(self, activity_id: str, amount_usd: Decimal, kind: str = "DIV") -> None:
+        """Let money come or go without a trade."""
+        self.book.cash_usd += amount_usd
+        self.activities.append(BrokerActivity(activity_id=activity_id, kind=kind, amount_usd=amount_usd))
 
     def drop_updates(self, count: int) -> None:
         """Lose the next updates."""

@@ -33,6 +33,10 @@ class BrokerUnreachableError(Exception):
         self.retry_after_ms = retry_after_ms
 
 
+class BrokerThrottledError(BrokerUnreachableError):
+    """The question must wait, by our own budget or by the broker's word; the link itself is fine."""
+
+
 class BrokerOrder(Report, frozen=True, kw_only=True):
     """One order as the broker shows it now; `filled_qty` and `filled_avg_price` are cumulative.
 
@@ -65,6 +69,16 @@ class BrokerFill(Report, frozen=True, kw_only=True):
     price: Decimal
     cum_qty: Decimal
     at: datetime
+
+
+class BrokerActivity(Report, frozen=True, kw_only=True):
+    """Money that came or went (negative) without a trade, in USD; `kind` is the broker's own word for why."""
+
+    activity_id: str
+    kind: str
+    amount_usd: Decimal
+    symbol: Symbol | None = None
+    detail: str = ""
 
 
 class BrokerAccount(Report, frozen=True, kw_only=True):
@@ -167,8 +181,8 @@ type StreamReport = BrokerUpdate | LinkUp | LinkDown
 class Broker(Protocol):
     """A broker's trading side; writes answer with an outcome, reads raise `BrokerUnreachableError`."""
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
-        """Send one order once, under our id; never tries again by itself."""
+    async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
+        """Send one order once, under our id; never tries again by itself. One that `reduces` goes before new risk."""
         ...
 
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
@@ -205,6 +219,10 @@ class Broker(Protocol):
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
         """List every execution after a moment, oldest first."""
+        ...
+
+    async def activities_after(self, at: datetime) -> tuple[BrokerActivity, ...]:
+        """List what moved money without a trade after a moment, canceled records left out, oldest first."""
         ...
 
     def updates(self) -> AsyncIterator[StreamReport]:
