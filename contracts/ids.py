@@ -43,6 +43,11 @@ def leg_id_for(parent_id: OrderId, role: LegRole) -> OrderId:
     return OrderId(f"{parent_id}-{_LEG_MARKS[role]}")
 
 
+def replacement_id_for(order_id: OrderId, decision_seq: int) -> OrderId:
+    """Derive the client order id of an order's new terms, so that asking for them twice can only name the same."""
+    return OrderId(f"{order_id}-r{decision_seq}")
+
+
 def order_id_for(account: AccountId, agent: AgentId, intent_id: IntentId) -> OrderId:
     """Derive the order id, also the broker's client order id, so that a repeat can only name the same order."""
     named = f"{account}/{agent}/{intent_id}".encode()

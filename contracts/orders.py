@@ -124,12 +124,16 @@ class OrderCompleted(OrderEvent, frozen=True, kw_only=True, tag="order.completed
 
 
 class OrderBusted(OrderEvent, frozen=True, kw_only=True, tag="order.busted.v1"):
-    """An execution was undone by the venue; `qty` and `price` are those of the fill that no longer counts."""
+    """An execution was undone by the venue; `qty` and `price` are those of the fill that no longer counts.
+
+    `broker_order_id` tells out of whose totals it went, where replacements have made more than one.
+    """
 
     fill_id: FillId
     qty: Decimal
     price: Decimal
     detail: str = ""
+    broker_order_id: str | None = None
 
 
 class OrderCorrected(OrderEvent, frozen=True, kw_only=True, tag="order.corrected.v1"):
@@ -142,6 +146,7 @@ class OrderCorrected(OrderEvent, frozen=True, kw_only=True, tag="order.corrected
     qty: Decimal
     price: Decimal
     detail: str = ""
+    broker_order_id: str | None = None
 
 
 class OrderCanceled(OrderEvent, frozen=True, kw_only=True, tag="order.canceled.v1"):

@@ -48,6 +48,9 @@ def _to(target: OrderStatus, *sources: OrderStatus) -> dict[OrderStatus, OrderSt
 _STANDING = (S.ACKED, S.WORKING, S.PARTIALLY_FILLED, S.HELD, S.SUSPENDED, S.DONE_FOR_DAY)
 """The broker has the order and nothing is asked of it."""
 
+_KEPT_BY_NEW_TERMS = frozenset({*PENDING, S.ACKED, S.HELD, S.SUSPENDED, S.DONE_FOR_DAY})
+"""New terms alone do not let an order work."""
+
 TRANSITIONS: Mapping[type, Mapping[OrderStatus, OrderStatus]] = {
     OrderAcknowledged: _to(S.ACKED, S.PENDING_SUBMIT, S.UNKNOWN),
     OrderWorking: _to(S.WORKING, S.PENDING_SUBMIT, S.UNKNOWN, S.ACKED, S.HELD, S.SUSPENDED, S.DONE_FOR_DAY),
@@ -91,7 +94,7 @@ def next_status(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
         case OrderReplaceRejected():
             return order.resting if order.status is S.PENDING_REPLACE else order.status
         case OrderReplaced():
-            return _status_after_replacement(order, event.terms.qty)
+            return _status_after_replacement(order, event)
         case OrderWorking():
             return _status_when_working(order)
         case _:
@@ -106,13 +109,15 @@ def _status_after_fill(order: OrderState, filled_qty: Decimal) -> OrderStatus:
     return S.PARTIALLY_FILLED if filled_qty else order.status
 
 
-def _status_after_replacement(order: OrderState, qty: Decimal) -> OrderStatus:
+def _status_after_replacement(order: OrderState, event: OrderReplaced) -> OrderStatus:
     if order.is_terminal and order.status is not S.FILLED:
         return order.status  # the news came late: what ended does not live again
-    if order.filled_qty >= qty:
+    if order.filled_qty >= event.terms.qty:
         return S.FILLED
-    if order.status is S.PENDING_CANCEL:
-        return order.status
+    is_answer = event.broker_order_id != order.broker_order_id
+    below = order.resting if order.status is S.PENDING_REPLACE and is_answer else order.status
+    if below in _KEPT_BY_NEW_TERMS:
+        return below
     return S.PARTIALLY_FILLED if order.filled_qty else S.WORKING
 
 
@@ -193,10 +198,10 @@ def _with_executions(order: OrderState, event: OrderFilled | OrderBusted | Order
         case OrderFilled(fill_id=fill_id, qty=qty, price=price):
             return _with_execution(order, fill_id, Execution(qty=qty, price=price), event.broker_order_id)
         case OrderBusted(fill_id=fill_id):
-            return _without_execution(order, fill_id, undone_execution(order, event))
+            return _without_execution(order, fill_id, undone_execution(order, event), event.broker_order_id)
         case OrderCorrected(fill_id=fill_id, new_fill_id=new_fill_id, qty=qty, price=price):
-            left = _without_execution(order, fill_id, undone_execution(order, event))
-            return _with_execution(left, new_fill_id, Execution(qty=qty, price=price))
+            left = _without_execution(order, fill_id, undone_execution(order, event), event.broker_order_id)
+            return _with_execution(left, new_fill_id, Execution(qty=qty, price=price), event.broker_order_id)
 
 
 def _with_execution(
@@ -206,9 +211,11 @@ def _with_execution(
     return replace(filled, fills=order.fills.set(fill_id, execution))
 
 
-def _without_execution(order: OrderState, fill_id: FillId, execution: Execution) -> OrderState:
+def _without_execution(
+    order: OrderState, fill_id: FillId, execution: Execution, broker_order_id: str | None = None
+) -> OrderState:
     """Take an execution back; its id stays known, so that news of it that comes late counts nothing."""
-    left = _moved(order, -execution.qty, -execution.qty * execution.price)
+    left = _moved(order, -execution.qty, -execution.qty * execution.price, broker_order_id)
     return replace(left, fills=order.fills.set(fill_id, Execution(qty=ZERO, price=execution.price)))
 
 
@@ -230,14 +237,21 @@ def _with_new_terms(order: OrderState, event: OrderReplaced) -> OrderState:
     """Take new terms; the price they were approved at counts only if they are the ones that were approved."""
     ours = order.replacement if order.replacement is not None and order.replacement.terms == event.terms else None
     worst_price = max(order.reserved_price, event.terms.limit_price or ZERO) if ours is None else ours.worst_price
-    first = (order.part(order.broker_order_id),) if order.broker_order_id is not None else ()
-    carried_usd = order.filled_notional_usd if event.carried_qty else ZERO
-    added = BrokerPart(broker_order_id=event.broker_order_id, carried_qty=event.carried_qty, carried_usd=carried_usd)
     return replace(
         order,
         broker_order_id=event.broker_order_id,
         terms=event.terms,
         worst_price=worst_price,
-        replacement=None,
-        parts=(*(order.parts or first), added),
+        replacement=order.replacement if event.broker_order_id == order.broker_order_id else None,
+        parts=_parts_after(order, event),
     )
+
+
+def _parts_after(order: OrderState, event: OrderReplaced) -> tuple[BrokerPart, ...]:
+    """Add the broker's new order to the chain; terms that changed under the same id make no new one."""
+    if event.broker_order_id == order.broker_order_id or order.broker_order_id is None:
+        return order.parts
+    before = order.part(order.broker_order_id)
+    carried_usd = before.carried_usd + before.filled_usd if event.carried_qty else ZERO
+    added = BrokerPart(broker_order_id=event.broker_order_id, carried_qty=event.carried_qty, carried_usd=carried_usd)
+    return (*(order.parts or (before,)), added)

@@ -292,6 +292,14 @@ ORDER_EVENTS: list[Message] = [
         price=Decimal("189.11"),
         detail="trade_bust exec-9",
     ),
+    OrderBusted(
+        **STAMP,
+        order_id=ORDER,
+        fill_id=FillId("exec-2"),
+        qty=Decimal(2),
+        price=Decimal("189.11"),
+        broker_order_id="72e69015",
+    ),
     OrderCorrected(
         **STAMP,
         order_id=ORDER,
