@@ -48,6 +48,7 @@ if [ -z "$uv_bin" ]; then
   install_uv || exit 1
   uv_bin="$root/.cache/uv/bin/uv"
 fi
+export UV="$uv_bin" # tests that need an environment of their own make it with the same uv
 export UV_PROJECT_ENVIRONMENT="$root/.venv"
 unset VIRTUAL_ENV
 # An interpreter that uv has to download stays in the repo, unless uv keeps some for its user already.
