@@ -5,7 +5,7 @@ the journal, ask the broker about everything that is open, and only then send.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
@@ -49,6 +49,8 @@ class OmsPorts:
     clock: Clock
     lease: Lease
     log: Any
+    budget: Callable[[], Mapping[str, int]] = dict
+    """What is left of the requests that the broker takes, for health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,7 @@ class Oms:
                 link="up" if self._link_up else "down",
                 reconciled_at=self._reconciled_at,
                 kill=self._kill.mode,
+                budget=self._ports.budget(),
             )
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()

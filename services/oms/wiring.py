@@ -1,12 +1,11 @@
 """The OMS process put together: the right to write first, then the journal, then the broker."""
 
-import secrets
-
 from contracts import subjects
 from contracts.enums import Role
 from services.oms.brokers.alpaca import AlpacaBroker
 from services.oms.brokers.alpaca_http import AlpacaHttp, AlpacaKeys
 from services.oms.brokers.alpaca_updates import AlpacaUpdates
+from services.oms.brokers.budget import RequestBudget
 from services.oms.brokers.port import Broker
 from services.oms.core import FencedError, OmsCore
 from services.oms.kill import KillSwitch
@@ -16,11 +15,11 @@ from services.runtime.ports import LeaseLostError
 from services.runtime.process import Runtime
 
 
-def _broker(runtime: Runtime) -> Broker:
+def _broker(runtime: Runtime) -> tuple[Broker, AlpacaHttp]:
     settings = runtime.settings.broker
     keys = AlpacaKeys(settings.key_id, settings.key_secret.value)
-    http = AlpacaHttp(settings.trading_url, keys, runtime.clock)
-    return AlpacaBroker(http, AlpacaUpdates(settings.stream_url, keys, runtime.clock, secrets.randbelow))
+    http = AlpacaHttp(settings.trading_url, keys, runtime.clock, budget=RequestBudget(settings.requests_per_min))
+    return AlpacaBroker(http, AlpacaUpdates(settings.stream_url, keys, runtime.clock)), http
 
 
 async def serve(runtime: Runtime) -> None:
@@ -28,7 +27,7 @@ async def serve(runtime: Runtime) -> None:
     lease = await hold_right_to_write(runtime, Role.OMS)
     core = OmsCore()
     kill = KillSwitch(core)
-    broker = _broker(runtime)
+    broker, http = _broker(runtime)
     runtime.at_end(broker.close)
     ports = OmsPorts(
         journal=runtime.journal,
@@ -37,6 +36,7 @@ async def serve(runtime: Runtime) -> None:
         clock=runtime.clock,
         lease=lease,
         log=runtime.log,
+        budget=http.facts,
     )
 
     await runtime.connection.subscribe_raw(

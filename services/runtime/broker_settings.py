@@ -10,7 +10,8 @@ from services.runtime.setting_values import Secret, SettingsError, Source
 LIVE_SENTENCE = "I understand that this trades real money"
 LIVE_PAPER_VALUE = "false"
 SIMULATOR_FILE = "simulator.json"
-_FILE_KEYS = frozenset({"api_key", "api_secret", "paper", "live"})
+_FILE_KEYS = frozenset({"api_key", "api_secret", "paper", "live", "requests_per_min"})
+_REQUESTS_VARIABLE = "ALPACA_REQUESTS_PER_MIN"
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 PAPER_STREAM_URL = "wss://paper-api.alpaca.markets/stream"
@@ -38,6 +39,8 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_stream_url: str
     key_id: str
     key_secret: Secret
+    requests_per_min: int | None = None
+    """The most requests we send the broker in a minute; when not set, what its own answers allow."""
 
     @property
     def mode(self) -> str:
@@ -72,7 +75,13 @@ def load_broker(home: Path, source: Source) -> BrokerSettings:
         data_stream_url=DATA_STREAM_URL,
         key_id=key_id,
         key_secret=Secret(secret),
+        requests_per_min=_requests_per_min(source),
     )
+
+
+def _requests_per_min(source: Source) -> int | None:
+    given = source.text(_REQUESTS_VARIABLE, "requests_per_min")
+    return None if given is None else source.count(_REQUESTS_VARIABLE, "requests_per_min", 0)
 
 
 def _wants_live(source: Source) -> bool:
@@ -96,4 +105,5 @@ def _simulator(home: Path, source: Source) -> BrokerSettings:
         data_stream_url=source.text("LOCKGATE_DATA_STREAM_URL", "") or known.data_stream_url,
         key_id=known.key_id,
         key_secret=Secret(known.secret_key),
+        requests_per_min=_requests_per_min(source),
     )

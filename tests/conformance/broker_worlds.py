@@ -58,7 +58,7 @@ def adapter_for(simulator: RunningSimulator) -> AlpacaBroker:
     clock = SystemClock()
     keys = AlpacaKeys(simulator.key_id, simulator.secret_key)
     http = AlpacaHttp(simulator.url, keys, clock)
-    return AlpacaBroker(http, AlpacaUpdates(simulator.ready["stream_url"], keys, clock, lambda _: 0))
+    return AlpacaBroker(http, AlpacaUpdates(simulator.ready["stream_url"], keys, clock))
 
 
 WORLDS: list[Callable[[], AbstractAsyncContextManager[World]]] = [in_memory, alpaca_at_the_simulator]

@@ -70,7 +70,7 @@ async def serving(handler: Handler, *, answer_ms: int = 5_000):
 def adapter(url: str, answer_ms: int = 5_000) -> AlpacaBroker:
     clock = FixedClock()
     http = AlpacaHttp(url, KEYS, clock, HttpTimeouts(connect_ms=2_000, answer_ms=answer_ms))
-    return AlpacaBroker(http, AlpacaUpdates("ws://127.0.0.1:1/stream", KEYS, clock, lambda _: 0))
+    return AlpacaBroker(http, AlpacaUpdates("ws://127.0.0.1:1/stream", KEYS, clock))
 
 
 def answering(status: int, body: object = None, headers: dict[str, str] | None = None) -> Handler:

@@ -49,7 +49,11 @@ async def until_gone(ws: web.WebSocketResponse) -> None:
 
 
 def reports(
-    *connections: Talk | int, count: int, autoping: bool = True, timings: LinkTimings = PATIENT
+    *connections: Talk | int,
+    count: int,
+    autoping: bool = True,
+    timings: LinkTimings = PATIENT,
+    renewed_after: int = 0,
 ) -> list[StreamReport]:
     """Serve one script per connection (a number refuses it with that status) and collect the first reports."""
     scripts = iter(connections)
@@ -71,7 +75,7 @@ def reports(
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"ws://127.0.0.1:{runner.addresses[0][1]}/stream"
-        client = AlpacaUpdates(url, KEYS, FixedClock(), lambda bound: bound - 1, timings)
+        client = AlpacaUpdates(url, KEYS, FixedClock(), timings)
         collected: list[StreamReport] = []
         try:
             async with asyncio.timeout(DEADLINE_S), aclosing(client.stream()) as stream:
@@ -79,6 +83,8 @@ def reports(
                     collected.append(report)
                     if len(collected) == count:
                         break
+                    if len(collected) == renewed_after:
+                        await client.renew()
         finally:
             await runner.cleanup()
         return collected
@@ -169,3 +175,20 @@ def test_a_frame_that_cannot_be_read_breaks_the_link_so_that_reconciliation_foll
     collected = reports(garbled, talk, count=3)
     assert kinds(collected) == ["LinkUp", "LinkDown", "LinkUp"]
     assert collected[0] == LinkUp()
+
+
+def test_a_link_that_is_given_up_is_made_again():
+    async def talk(ws: web.WebSocketResponse) -> None:
+        await handshake(ws)
+        await until_gone(ws)
+
+    collected = reports(talk, talk, count=3, renewed_after=1)
+    assert kinds(collected) == ["LinkUp", "LinkDown", "LinkUp"]
+
+
+def test_a_broker_that_still_holds_our_last_socket_is_asked_less_and_less_often():
+    client = AlpacaUpdates("ws://127.0.0.1:1", KEYS, FixedClock())
+    timings = LinkTimings()
+    waits = [client.backoff_ms(failures, timings.limited_last_ms) for failures in range(1, 9)]
+    assert waits == [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]
+    assert client.backoff_ms(100, timings.backoff_last_ms) == 2_000

@@ -145,6 +145,10 @@ class AlpacaBroker:
         """Follow trade_updates."""
         return self._socket.stream()
 
+    async def renew_link(self) -> None:
+        """Hang up on trade_updates; its reader connects again."""
+        await self._socket.renew()
+
     async def close(self) -> None:
         """Close the pool; the socket ends with its reader."""
         await self._http.close()

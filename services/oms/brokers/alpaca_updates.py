@@ -1,12 +1,12 @@
 """Alpaca's trade_updates socket: connects, proves itself, listens, and connects again when the link breaks.
 
-The stream has no replay, so each `LinkUp` means that something may have been missed. A peer that stops
-answering pings counts as gone. A frame that cannot be read breaks the link on purpose: the update in it is
-lost, and only a reconciliation can say what it was.
+The stream has no replay, so each `LinkUp` means that something may have been missed. A peer that stops answering
+pings counts as gone, within one and a half times `ping_every_ms`. A frame that cannot be read breaks the link on
+purpose: the update in it is lost, and only a reconciliation can say what it was.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
@@ -19,6 +19,8 @@ from services.runtime.ports import Clock
 
 _DATA = (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY)
 _FRAME_BYTES_MAX = 4 * 1024 * 1024
+_TOO_MANY = 429
+_DOUBLINGS_MAX = 16
 
 
 class _LinkRefusedError(Exception):
@@ -27,13 +29,20 @@ class _LinkRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LinkTimings:
-    """How long each wait on the socket may be; the backoff doubles from the first to the last."""
+    """How long each wait on the socket may be; the backoff doubles from the first to the last.
+
+    It has no jitter: an account has one socket, so nobody else wakes at the same moment. A broker that says 429
+    still holds a socket of ours that died, for up to 90 s: asking often then only adds to its count.
+    """
 
     connect_ms: int = 5_000
     handshake_ms: int = 10_000
-    ping_every_ms: int = 10_000
+    ping_every_ms: int = 5_000
     backoff_first_ms: int = 250
-    backoff_last_ms: int = 30_000
+    backoff_last_ms: int = 2_000
+    limited_last_ms: int = 15_000
+    held_ms: int = 30_000
+    """A link that held this long begins with a clean slate when it breaks; one that flaps waits longer each time."""
 
 
 class AlpacaUpdates:
@@ -44,30 +53,35 @@ class AlpacaUpdates:
         stream_url: str,
         keys: AlpacaKeys,
         clock: Clock,
-        below: Callable[[int], int],
         timings: LinkTimings | None = None,
     ) -> None:
-        """Remember where to connect; `below(n)` draws a number from 0 to n - 1 for the jitter."""
+        """Remember where to connect."""
         self._url = stream_url
         self._keys = keys
         self._clock = clock
-        self._below = below
         self._timings = timings or LinkTimings()
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def stream(self) -> AsyncIterator[StreamReport]:
         """Yield updates for ever, each attempt ended by a `LinkDown` that says why."""
         failures = 0
         while True:
             since = self._clock.monotonic_ms()
+            last_ms = self._timings.backoff_last_ms
             try:
                 async for report in self._one_link():
                     yield report
             except (aiohttp.ClientError, OSError, TimeoutError, UnreadableReportError, _LinkRefusedError) as error:
-                # A link that held outlives its grudge; one that flaps keeps waiting longer.
-                held = self._clock.monotonic_ms() - since > self._timings.backoff_last_ms
+                held = self._clock.monotonic_ms() - since > self._timings.held_ms
                 failures = 1 if held else failures + 1
+                last_ms = self._timings.limited_last_ms if _is_limited(error) else last_ms
                 yield LinkDown(detail=f"{type(error).__name__}: {error}")
-            await asyncio.sleep(self._backoff_ms(failures) / 1000)
+            await asyncio.sleep(self.backoff_ms(failures, last_ms) / 1000)
+
+    async def renew(self) -> None:
+        """Hang up, so that a socket which answers pings and tells nothing is made anew."""
+        if self._socket is not None:
+            await self._socket.close()
 
     async def _one_link(self) -> AsyncIterator[StreamReport]:
         timeout = aiohttp.ClientTimeout(total=None, connect=self._timings.connect_ms / 1000)
@@ -79,6 +93,7 @@ class AlpacaUpdates:
         ):
             async with asyncio.timeout(self._timings.handshake_ms / 1000):
                 await self._handshake(socket)
+            self._socket = socket
             yield LinkUp()
             while True:
                 frame = await _next_frame(socket)
@@ -91,10 +106,14 @@ class AlpacaUpdates:
         await socket.send_str(wire.listen().decode())
         await _expect(socket, wire.Control.LISTENING)
 
-    def _backoff_ms(self, failures: int) -> int:
-        doublings = min(max(failures - 1, 0), 16)
-        ceiling = min(self._timings.backoff_first_ms << doublings, self._timings.backoff_last_ms)
-        return ceiling // 2 + self._below(ceiling // 2 + 1)
+    def backoff_ms(self, failures: int, last_ms: int) -> int:
+        """Give the milliseconds to wait after this many failures in a row."""
+        doublings = min(max(failures - 1, 0), _DOUBLINGS_MAX)
+        return min(self._timings.backoff_first_ms << doublings, last_ms)
+
+
+def _is_limited(error: Exception) -> bool:
+    return isinstance(error, aiohttp.WSServerHandshakeError) and error.status == _TOO_MANY
 
 
 async def _expect(socket: aiohttp.ClientWebSocketResponse, wanted: wire.Control) -> None:

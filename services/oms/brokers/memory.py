@@ -66,6 +66,8 @@ class MemoryBroker:
         self._faults: deque[Fault] = deque()
         self._reads_refused = 0
         self._up = True
+        self._mute = False
+        self.links_renewed = 0
         self._drops = 0
         self._ignores_cancels = False
         self._readers: list[asyncio.Queue[StreamReport]] = []
@@ -165,6 +167,13 @@ class MemoryBroker:
         finally:
             self._readers.remove(reader)
 
+    async def renew_link(self) -> None:
+        """Make the link anew; one that was mute tells again."""
+        self.links_renewed += 1
+        self._mute = False
+        self._push(LinkDown(detail="given up"))
+        self._push(LinkUp())
+
     async def close(self) -> None:
         """Nothing is held open."""
 
@@ -207,6 +216,10 @@ class MemoryBroker:
         """Take every cancel from here on and forget it."""
         self._ignores_cancels = True
 
+    def mute_link(self) -> None:
+        """Let the link stand and tell nothing by it until it is made anew."""
+        self._mute = True
+
     def cut_link(self) -> None:
         """Break the link: readers learn it, and updates are lost from here on."""
         self._up = False
@@ -238,7 +251,7 @@ class MemoryBroker:
         for update in updates:
             if self._drops:
                 self._drops -= 1
-            elif self._up:
+            elif self._up and not self._mute:
                 self._push(update)
 
     def _push(self, report: StreamReport) -> None:

@@ -229,6 +229,10 @@ class Broker(Protocol):
         """Yield pushed updates for ever, with `LinkUp` and `LinkDown` wherever a gap may lie."""
         ...
 
+    async def renew_link(self) -> None:
+        """Give the link up that updates come by, because it tells nothing any more, and make a new one."""
+        ...
+
     async def close(self) -> None:
         """Let every connection go."""
         ...

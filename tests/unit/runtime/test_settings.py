@@ -121,6 +121,14 @@ def test_one_key_without_the_other_is_refused(tmp_path):
         load_settings(tmp_path, {"ALPACA_API_KEY": "AK1"})
 
 
+def test_the_broker_sets_the_rate_of_requests_unless_we_do(tmp_path):
+    assert load_settings(tmp_path, KEYS).broker.requests_per_min is None
+    assert load_settings(tmp_path, KEYS | {"ALPACA_REQUESTS_PER_MIN": "1000"}).broker.requests_per_min == 1000
+    assert load_settings(with_file(tmp_path, "[alpaca]\nrequests_per_min = 50"), {}).broker.requests_per_min == 50
+    with pytest.raises(SettingsError, match="ALPACA_REQUESTS_PER_MIN"):
+        load_settings(tmp_path, {"ALPACA_REQUESTS_PER_MIN": "0"})
+
+
 def test_keys_mean_alpaca_paper(tmp_path):
     broker = load_settings(tmp_path, KEYS).broker
     assert (broker.source, broker.mode) == (BrokerSource.ALPACA_PAPER, "paper")
