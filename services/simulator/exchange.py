@@ -74,7 +74,7 @@ class Exchange:
         refuse_unquoted(book, reels)
         assets = {symbol: listed(symbol) for symbol in sorted(reels)}
         broker = Broker(book, rules, self._market, self._store, assets)
-        broker.resume(self._store.last_rank(), now)
+        broker.resume(self._store.last_rank(), self._store.last_event_id(), now)
         OrderFaults(self._faults, broker)
         self._broker_clock = SkewedClock(self._faults, self._clock)
         self.desk = Desk(broker, self._store, self._broker_clock)

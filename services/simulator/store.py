@@ -83,6 +83,11 @@ class Store:
         """Return the rank of the newest order."""
         return self._db.execute("select coalesce(max(rank), 0) from orders").fetchone()[0]
 
+    def last_event_id(self) -> str | None:
+        """Return the id of the newest trade update, or None in a new file."""
+        kept = self.note("last_event_id")
+        return None if kept is None else kept.decode()
+
     def save(self, changes: Changes, book: Book) -> None:
         """Store all changes of one action in one transaction."""
         self._db.execute("begin immediate")
@@ -114,6 +119,8 @@ class Store:
             "insert into activities (id, at_us, kind, order_id, body) values (?, ?, ?, ?, ?)",
             [self._activity_row(activity) for activity in changes.activities],
         )
+        if changes.updates:
+            self.keep("last_event_id", changes.updates[-1].event_id.encode())
         if changes.account:
             self.keep("account", self._encode(book.account))
 

@@ -42,9 +42,11 @@ class Broker:
         self._archive = archive
         self._rank = 0
 
-    def resume(self, last_rank: int, now: datetime) -> None:
-        """Take up the open orders of an earlier run."""
+    def resume(self, last_rank: int, last_event_id: str | None, now: datetime) -> None:
+        """Take up the open orders of an earlier run, and tell of them after what it told."""
         self._rank = last_rank
+        if last_event_id is not None:
+            self.recorder.ids.follow(last_event_id)
         self.lifecycle.resume(list(self.book.tickets.values()), now)
 
     def retune(self, rules: Rules) -> None:

@@ -25,11 +25,16 @@ def wanted_qty(request: OrderRequest, quote: Quote) -> Decimal:
 
 
 def check_position(book: Book, request: OrderRequest, quote: Quote) -> None:
-    """Refuse a sale of more than is free, and a short sale the account may not make."""
-    if request.side == "buy":
-        return
+    """Refuse a sale of more than is free, and a short sale the account may not make.
+
+    A buy may cross from short to long, but not while other orders hold shares it would cover.
+    """
     held, wanted = book.qty(request.symbol), wanted_qty(request, quote)
-    if held <= 0:
+    if request.side == "buy":
+        reserved = book.held_qty(request.symbol) if held < 0 else ZERO
+        if reserved and wanted > -held - reserved:
+            raise insufficient_qty(book, request.symbol, wanted)
+    elif held <= 0:
         _check_short(book, request)
     elif wanted > held - book.held_qty(request.symbol):
         raise insufficient_qty(book, request.symbol, wanted)

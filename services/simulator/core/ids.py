@@ -19,6 +19,14 @@ def crockford(value: int, length: int) -> str:
     return "".join(CROCKFORD[(value >> shift) & 31] for shift in range(5 * (length - 1), -1, -5))
 
 
+def number_of(text: str) -> int:
+    """Read an integer in Crockford's base 32."""
+    number = 0
+    for letter in text:
+        number = number << 5 | CROCKFORD.index(letter)
+    return number
+
+
 class Ids:
     """A source of ids; one seeded for replays, the system's randomness otherwise."""
 
@@ -30,6 +38,10 @@ class Ids:
     def uuid(self) -> str:
         """Return a random UUID (version 4)."""
         return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+
+    def follow(self, ulid: str) -> None:
+        """Give only ULIDs above this one from now on."""
+        self._latest = max(self._latest, number_of(ulid))
 
     def ulid(self, now: datetime) -> str:
         """Return a ULID above every one given before, even when the clock stands or steps back."""

@@ -37,9 +37,8 @@ def _run(*arguments: str) -> None:
     if ended.returncode == 0:
         return
     if any(sign in ended.stderr.lower() for sign in UNREACHABLE):
-        pytest.skip(
-            f"the package registry cannot be reached, so alpaca-mcp-server is not installed: {ended.stderr}"
-        )
+        cause = ended.stderr.splitlines()[-1].strip()
+        pytest.skip(f"the package registry cannot be reached, so alpaca-mcp-server is not installed: {cause}")
     raise AssertionError(f"uv {' '.join(arguments)}: {ended.stderr}")
 
 

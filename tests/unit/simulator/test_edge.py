@@ -148,6 +148,11 @@ def test_a_socket_that_does_not_read_is_cut_off_and_nobody_waits_for_it() -> Non
         {"ack_ms": "-1"},
         {"cash": "many"},
         {"quotes_per_second": "0"},
+        {"gtc_days": "0"},
+        {"power_formula": "guess"},
+        {"trade_frames": "smoke"},
+        {"entitled_tifs": "ioc,day"},
+        {"check_order": "id,wash"},
     ],
     ids=str,
 )

@@ -50,7 +50,7 @@ class World:
     def _open(self) -> Broker:
         assets = {symbol: listed(symbol) for symbol in ("AAPL", "MSFT")}
         broker = Broker(self.store.book(lambda: self._account), self.rules, self, self.store, assets)
-        broker.resume(self.store.last_rank(), self.now)
+        broker.resume(self.store.last_rank(), self.store.last_event_id(), self.now)
         return broker
 
     def restart(self) -> None:
