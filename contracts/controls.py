@@ -1,7 +1,7 @@
 """What operators and owners write: limits, the kill switch, and who holds the right to write."""
 
 from contracts.base import Event
-from contracts.enums import KillMode, Role
+from contracts.enums import BreakKind, KillMode, Role
 from contracts.limits import LimitSet
 
 
@@ -29,6 +29,15 @@ class KillReleased(Event, frozen=True, kw_only=True, tag="control.kill_released.
     reason: str
 
 
+class BreakAccepted(Event, frozen=True, kw_only=True, tag="control.break_accepted.v1"):
+    """A person knows of a difference between our books and the broker's, and takes the broker's figure for true."""
+
+    kind: BreakKind
+    key: str
+    by: str
+    reason: str
+
+
 class EpochTaken(Event, frozen=True, kw_only=True, tag="epoch.taken.v1"):
     """A process became the one writer of its role; whatever a lower epoch writes after this is void."""
 
@@ -37,4 +46,4 @@ class EpochTaken(Event, frozen=True, kw_only=True, tag="epoch.taken.v1"):
     code_version: str
 
 
-type ControlEvent = LimitsSet | KillEngaged | KillReleased
+type ControlEvent = LimitsSet | KillEngaged | KillReleased | BreakAccepted

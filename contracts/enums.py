@@ -128,9 +128,10 @@ class EndCause(StrEnum):
 
 
 class BreakKind(StrEnum):
-    """In what our books and the broker's differ."""
+    """In what our books and the broker's differ; an orphan is an order that no approved decision explains."""
 
     POSITION = "position"
     CASH = "cash"
     ORDER = "order"
     OVERFILL = "overfill"
+    ORPHAN = "orphan"

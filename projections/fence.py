@@ -13,9 +13,9 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
-from contracts.enums import Role
+from contracts.enums import BreakKind, Role
 from contracts.orders import AnyOrderEvent
 
 type Fence = Map[Role, int]
@@ -28,11 +28,11 @@ def role_of(event: JournalEvent) -> Role | None:
     match event:
         case Decision():
             return Role.RISK
-        case LimitsSet() | KillEngaged() | KillReleased():
+        case LimitsSet() | KillEngaged() | KillReleased() | BreakAccepted():
             return None
         case EpochTaken(role=role):
             return role
-        case ChainCheckpoint():
+        case ChainCheckpoint() | BreakFound(kind=BreakKind.ORPHAN) | BreakHealed(kind=BreakKind.ORPHAN):
             return Role.AUDIT
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
             return Role.OMS

@@ -22,7 +22,7 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent, UndecodableError
-from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import Action, BreakKind
 from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
@@ -135,7 +135,7 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:
             return _of_decision(event)
         case PositionAdopted(symbol=symbol) | CashMoved(symbol=symbol):
             return Subject(symbol=symbol)
-        case BreakFound(kind=kind, key=key) | BreakHealed(kind=kind, key=key):
+        case BreakFound(kind=kind, key=key) | BreakHealed(kind=kind, key=key) | BreakAccepted(kind=kind, key=key):
             return _of_break(kind, key)
         case LimitsSet() | KillEngaged() | KillReleased() | EpochTaken():
             return Subject()
@@ -149,7 +149,7 @@ def _of_break(kind: BreakKind, key: str) -> Subject:
     match kind:
         case BreakKind.POSITION:
             return Subject(symbol=Symbol(key) if is_symbol(key) else None)
-        case BreakKind.ORDER | BreakKind.OVERFILL:
+        case BreakKind.ORDER | BreakKind.OVERFILL | BreakKind.ORPHAN:
             return Subject(order_id=OrderId(key) if is_token(key) else None)
         case BreakKind.CASH:
             return Subject()

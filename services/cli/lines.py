@@ -15,7 +15,7 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import Outcome
 from contracts.orders import (
@@ -92,7 +92,7 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:
     match event:
         case Decision():
             return "decision", *_decision(event)
-        case LimitsSet() | KillEngaged() | KillReleased():
+        case LimitsSet() | KillEngaged() | KillReleased() | BreakAccepted():
             return "control", *_control(event)
         case EpochTaken(role=role, epoch=epoch, owner=owner, code_version=code):
             return "epoch", f"{role} writes from epoch {epoch} ({owner}, code {code})", QUIET
@@ -120,7 +120,7 @@ def _decision(decision: Decision) -> tuple[str, str]:
     return f"{who} {decision.outcome}: {decision.reason.code}{measured}", BAD
 
 
-def _control(event: LimitsSet | KillEngaged | KillReleased) -> tuple[str, str]:
+def _control(event: LimitsSet | KillEngaged | KillReleased | BreakAccepted) -> tuple[str, str]:
     match event:
         case LimitsSet():
             return f"limits version {event.version} by {event.by}: {event.reason}", WARNING
@@ -128,6 +128,8 @@ def _control(event: LimitsSet | KillEngaged | KillReleased) -> tuple[str, str]:
             return f"KILL SWITCH {event.mode} by {event.by}: {event.reason}", f"bold {BAD}"
         case KillReleased():
             return f"kill switch released by {event.by}: {event.reason}", GOOD
+        case BreakAccepted():
+            return f"break accepted by {event.by}, {event.kind} {event.key}: {event.reason}", WARNING
 
 
 def _broker(event: AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from contracts.broker import (
     PositionAdopted,
     Reconciled,
 )
-from contracts.controls import EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import (
     Action,
@@ -365,6 +365,7 @@ ACCOUNT_EVENTS: list[Message] = [
     ),
     CashMoved(**STAMP, activity_id="", kind="opening", amount_usd=Decimal("98109.98")),
     BreakFound(**STAMP, kind=BreakKind.POSITION, key="AAPL", ours="10", theirs="12", since=AT),
+    BreakFound(**STAMP, kind=BreakKind.ORPHAN, key="ext-91e69015", ours="nothing", theirs="buy 1 AAPL", since=AT),
     BreakHealed(**STAMP, kind=BreakKind.CASH, key="paper", detail="they agree again"),
     PositionAdopted(**STAMP, symbol=AAPL, qty=Decimal(-2), price=Decimal("189.11"), detail="held before us"),
 ]
@@ -373,6 +374,7 @@ CONTROL_EVENTS: list[Message] = [
     LimitsSet(**STAMP, version=3, limits=LIMITS, by="configuration", reason="provisioning"),
     KillEngaged(**STAMP, mode=KillMode.FLATTEN, by="demo", reason="runaway"),
     KillReleased(**STAMP, by="operator", reason="looked at it"),
+    BreakAccepted(**STAMP, kind=BreakKind.ORPHAN, key="ext-91e69015", by="operator", reason="placed by hand"),
     EpochTaken(**STAMP, role=Role.RISK, owner="host:123", code_version="abc123"),
     ChainCheckpoint(**STAMP, upto_seq=1000, digest="00" * 32),
 ]
