@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
 from contracts.broker import ObservedPosition
+from contracts.enums import OrderClass
 from contracts.ids import OrderId
 from contracts.orders import OrderTerms
+from services.oms.brokers import alpaca_requests_wire as requests
 from services.oms.brokers import alpaca_wire as wire
 from services.oms.brokers.alpaca_activities_wire import read_activities, read_activity_ids
 from services.oms.brokers.alpaca_http import AlpacaHttp, Answer, BudgetSpentError, NoAnswerError, NotSentError
@@ -24,9 +26,13 @@ from services.oms.brokers.port import (
     CancelAccepted,
     CancelOutcome,
     CancelRefused,
+    Changes,
     NotSent,
     RateLimited,
     Rejected,
+    ReplaceAccepted,
+    ReplaceOutcome,
+    ReplaceRefused,
     StreamReport,
     SubmitOutcome,
 )
@@ -56,40 +62,47 @@ class AlpacaBroker:
 
     async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
         """POST the order once; whatever leaves its fate open is `Ambiguous`, a repeated id is the order itself."""
-        purpose = Purpose.EXIT if reduces else Purpose.NEW_RISK
-        body = wire.order_request(order_id, terms)
-        try:
-            answer = await self._http.send("POST", "/v2/orders", body=body, purpose=purpose)
-        except BudgetSpentError as error:
-            return RateLimited(retry_after_ms=error.wait_ms)
-        except NotSentError as error:
-            return NotSent(detail=str(error))
-        except NoAnswerError as error:
-            return Ambiguous(detail=str(error))
-        if answer.status == _UNPROCESSABLE and wire.read_error(answer.body)[0] == wire.NOT_UNIQUE_OR_MALFORMED:
+        body = requests.order_request(order_id, terms)
+        answer = await self._write("POST", "/v2/orders", body, _purpose(reduces=reduces))
+        if not isinstance(answer, Answer):
+            return answer
+        if _is_repeated_or_malformed(answer):
             return await self._existing_or(order_id, wire.rejection(answer.status, answer.body))
         return _submit_outcome(answer)
 
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
         """DELETE the order once; 204 means that the request was taken, no more."""
-        try:
-            answer = await self._http.send("DELETE", f"/v2/orders/{broker_order_id}")
-        except BudgetSpentError as error:
-            return RateLimited(retry_after_ms=error.wait_ms)
-        except NotSentError as error:
-            return NotSent(detail=str(error))
-        except NoAnswerError as error:
-            return Ambiguous(detail=str(error))
-        return _cancel_outcome(answer)
+        answer = await self._write("DELETE", f"/v2/orders/{broker_order_id}", None, Purpose.EXIT)
+        return _cancel_outcome(answer) if isinstance(answer, Answer) else answer
+
+    async def replace(
+        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+    ) -> ReplaceOutcome:
+        """PATCH the order once; 200 means that the request was taken, and a repeated id that it was taken before."""
+        body = requests.replace_request(replacement_id, changes)
+        answer = await self._write("PATCH", f"/v2/orders/{broker_order_id}", body, _purpose(reduces=reduces))
+        if not isinstance(answer, Answer):
+            return answer
+        if _is_repeated_or_malformed(answer):
+            existing = await self._existing_or(replacement_id, wire.rejection(answer.status, answer.body))
+            if isinstance(existing, Rejected):
+                return ReplaceRefused(detail=_summary(answer))
+            return ReplaceAccepted(order=existing.order) if isinstance(existing, Accepted) else existing
+        return _replace_outcome(answer)
 
     async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
-        """GET the order by our id."""
+        """GET the order by our id; one that has exits is asked for again, since only its own address shows them."""
         answer = await self._get("/v2/orders:by_client_order_id", {"client_order_id": order_id}, also=_NOT_FOUND)
-        return None if answer.status == _NOT_FOUND else _understood(wire.read_order, answer)
+        if answer.status == _NOT_FOUND:
+            return None
+        order = _understood(wire.read_order, answer)
+        if order.order_class is OrderClass.SIMPLE or order.legs:
+            return order
+        return await self.order_by_id(order.broker_order_id) or order
 
     async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
         """GET the order by Alpaca's id."""
-        answer = await self._get(f"/v2/orders/{broker_order_id}", also=_NOT_FOUND)
+        answer = await self._get(f"/v2/orders/{broker_order_id}", {"nested": "true"}, also=_NOT_FOUND)
         return None if answer.status == _NOT_FOUND else _understood(wire.read_order, answer)
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
@@ -153,7 +166,7 @@ class AlpacaBroker:
         """Close the pool; the socket ends with its reader."""
         await self._http.close()
 
-    async def _existing_or(self, order_id: OrderId, rejected: Rejected) -> SubmitOutcome:
+    async def _existing_or(self, order_id: OrderId, rejected: Rejected) -> Accepted | Rejected | Ambiguous:
         """Tell a repeated id from a malformed body, which share one code, by looking the order up."""
         try:
             existing = await self.order_by_client_id(order_id)
@@ -176,6 +189,19 @@ class AlpacaBroker:
             params["after_order_id"] = page[-1].broker_order_id
         raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of orders")
 
+    async def _write(
+        self, method: str, path: str, body: bytes | None, purpose: Purpose
+    ) -> Answer | Ambiguous | RateLimited | NotSent:
+        """Send one request that writes; what came back, or why nothing did."""
+        try:
+            return await self._http.send(method, path, body=body, purpose=purpose)
+        except BudgetSpentError as error:
+            return RateLimited(retry_after_ms=error.wait_ms)
+        except NotSentError as error:
+            return NotSent(detail=str(error))
+        except NoAnswerError as error:
+            return Ambiguous(detail=str(error))
+
     async def _get(self, path: str, params: Mapping[str, str] | None = None, also: int = _OK) -> Answer:
         try:
             answer = await self._http.send("GET", path, params=params)
@@ -191,27 +217,49 @@ class AlpacaBroker:
         raise BrokerUnreachableError(detail)
 
 
+def _purpose(*, reduces: bool) -> Purpose:
+    return Purpose.EXIT if reduces else Purpose.NEW_RISK
+
+
+def _is_repeated_or_malformed(answer: Answer) -> bool:
+    return answer.status == _UNPROCESSABLE and wire.read_error(answer.body)[0] == wire.NOT_UNIQUE_OR_MALFORMED
+
+
 def _submit_outcome(answer: Answer) -> SubmitOutcome:
     if answer.status == _OK:
         try:
             return Accepted(order=wire.read_order(answer.body))
         except wire.UnreadableReportError as error:
             return Ambiguous(detail=f"accepted, but unreadable: {error}")
-    if answer.status == _TOO_MANY:
-        return RateLimited(retry_after_ms=answer.retry_after_ms)
-    if _CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status != _REQUEST_TIMEOUT:
-        return wire.rejection(answer.status, answer.body)
-    return Ambiguous(detail=_summary(answer))
+    return wire.rejection(answer.status, answer.body) if _is_refusal(answer) else _no_outcome(answer)
+
+
+def _replace_outcome(answer: Answer) -> ReplaceOutcome:
+    if answer.status == _OK:
+        try:
+            return ReplaceAccepted(order=wire.read_order(answer.body))
+        except wire.UnreadableReportError as error:
+            return Ambiguous(detail=f"accepted, but unreadable: {error}")
+    return ReplaceRefused(detail=_summary(answer)) if _is_refusal(answer) else _no_outcome(answer)
 
 
 def _cancel_outcome(answer: Answer) -> CancelOutcome:
     if answer.status in {_OK, _NO_CONTENT}:
         return CancelAccepted()
-    if answer.status == _TOO_MANY:
-        return RateLimited(retry_after_ms=answer.retry_after_ms)
-    if _CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status != _REQUEST_TIMEOUT:
+    if _is_refusal(answer):
         ended = answer.status == _UNPROCESSABLE and wire.read_error(answer.body)[0] == wire.ORDER_NOT_CANCELABLE
         return CancelRefused(detail=_summary(answer), already_terminal=ended)
+    return _no_outcome(answer)
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """Say whether Alpaca answered that it will not; a time-out or a server's error leaves the outcome open."""
+    return _CLIENT_ERROR <= answer.status < _SERVER_ERROR and answer.status not in {_REQUEST_TIMEOUT, _TOO_MANY}
+
+
+def _no_outcome(answer: Answer) -> RateLimited | Ambiguous:
+    if answer.status == _TOO_MANY:
+        return RateLimited(retry_after_ms=answer.retry_after_ms)
     return Ambiguous(detail=_summary(answer))
 
 

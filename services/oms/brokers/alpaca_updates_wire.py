@@ -44,6 +44,7 @@ class _WireUpdate(msgspec.Struct, frozen=True):
     at: datetime | None = None
     event_id: str | int | None = None
     execution_id: str | None = None
+    previous_execution_id: str | None = None
     price: Decimal | None = None
     qty: Decimal | None = None
     position_qty: Decimal | None = None
@@ -93,6 +94,7 @@ def _update(wire: _WireUpdate) -> BrokerUpdate:
         at=utc_or_none(wire.timestamp or wire.at),
         event_id=None if wire.event_id is None else str(wire.event_id),
         execution_id=wire.execution_id,
+        previous_execution_id=wire.previous_execution_id,
         qty=finite_or_none(wire.qty),
         price=finite_or_none(wire.price),
         position_qty=finite_or_none(wire.position_qty),

@@ -8,13 +8,12 @@ numbers (read from their text), stamps have up to nanoseconds. What cannot be un
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from contracts.broker import ObservedPosition
-from contracts.enums import OrderType, Side, TimeInForce
-from contracts.ids import OrderId, Symbol
+from contracts.enums import LegRole, OrderClass, OrderType, Side, TimeInForce
+from contracts.ids import Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
 from contracts.values import ZERO
@@ -62,6 +61,12 @@ class WireOrder(msgspec.Struct, frozen=True):
     filled_at: datetime | None = None
     replaces: str | None = None
     replaced_by: str | None = None
+    notional: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    order_class: str | None = None
+    group_role: str | None = None
+    legs: "list[WireOrder] | None" = None
 
 
 class _WirePosition(msgspec.Struct, frozen=True):
@@ -104,25 +109,6 @@ class _WireFill(msgspec.Struct, frozen=True):
 class _WireError(msgspec.Struct, frozen=True):
     code: int | str | None = None
     message: str | None = None
-
-
-def order_request(order_id: OrderId, terms: OrderTerms) -> bytes:
-    """Write the body of POST /v2/orders; numbers are strings without exponents."""
-    body: dict[str, Any] = {
-        "symbol": terms.symbol,
-        "side": terms.side,
-        "type": terms.order_type,
-        "time_in_force": terms.time_in_force,
-        "qty": format(terms.qty, "f"),
-        "client_order_id": order_id,
-    }
-    if terms.limit_price is not None:
-        body["limit_price"] = format(terms.limit_price, "f")
-    if terms.stop_price is not None:
-        body["stop_price"] = format(terms.stop_price, "f")
-    if terms.extended_hours:
-        body["extended_hours"] = True
-    return msgspec.json.encode(body)
 
 
 def read_order(body: bytes) -> BrokerOrder:
@@ -185,15 +171,16 @@ def rejection(http_status: int, body: bytes) -> Rejected:
     return Rejected(code=kind, broker_code=f"{http_status}/{code if code is not None else '-'}", message=message)
 
 
-def order_report(wire: WireOrder) -> BrokerOrder:
-    """Turn Alpaca's order into a report in our words."""
+def order_report(wire: WireOrder, role: LegRole | None = None) -> BrokerOrder:
+    """Turn Alpaca's order into a report in our words; `role` is what a leg is taken for when it does not say so."""
+    order_class = _member(OrderClass, wire.order_class or None) or OrderClass.SIMPLE
     return BrokerOrder(
         broker_order_id=wire.id,
         client_order_id=wire.client_order_id,
         status=wire.status or "",
         symbol=Symbol(wire.symbol or ""),
         side=_SIDES.get(wire.side or ""),
-        terms=_terms(wire),
+        terms=_terms(wire, order_class),
         filled_qty=finite(wire.filled_qty or ZERO),
         filled_avg_price=finite_or_none(wire.filled_avg_price),
         submitted_at=utc_or_none(wire.submitted_at),
@@ -201,6 +188,9 @@ def order_report(wire: WireOrder) -> BrokerOrder:
         filled_at=utc_or_none(wire.filled_at),
         replaces=wire.replaces,
         replaced_by=wire.replaced_by,
+        order_class=order_class,
+        role=_member(LegRole, wire.group_role) or role,
+        legs=tuple(order_report(leg, _role_by_type(leg)) for leg in wire.legs or ()),
     )
 
 
@@ -226,8 +216,11 @@ def finite_or_none(number: Decimal | None) -> Decimal | None:
     return None if number is None else finite(number)
 
 
-def _terms(wire: WireOrder) -> OrderTerms | None:
-    """Say the order in our words; a notional order has a quantity only once it has filled."""
+def _terms(wire: WireOrder, order_class: OrderClass) -> OrderTerms | None:
+    """Say the order in our words; a notional order has a quantity only once it has filled.
+
+    Where a trailing stop stands moves with the market and is none of its terms.
+    """
     side = _SIDES.get(wire.side or "")
     order_type = _member(OrderType, wire.type or wire.order_type)
     time_in_force = _member(TimeInForce, wire.time_in_force)
@@ -240,13 +233,22 @@ def _terms(wire: WireOrder) -> OrderTerms | None:
         order_type=order_type,
         qty=finite(qty),
         limit_price=finite_or_none(wire.limit_price),
-        stop_price=finite_or_none(wire.stop_price),
+        stop_price=None if order_type is OrderType.TRAILING_STOP else finite_or_none(wire.stop_price),
         time_in_force=time_in_force,
         extended_hours=bool(wire.extended_hours),
+        notional_usd=finite_or_none(wire.notional),
+        trail_price=finite_or_none(wire.trail_price),
+        trail_percent=finite_or_none(wire.trail_percent),
+        order_class=order_class,
     )
 
 
-def _member[E: (OrderType, TimeInForce)](words: type[E], text: str | None) -> E | None:
+def _role_by_type(leg: WireOrder) -> LegRole:
+    """Tell an exit's role from its type: a take-profit is the one that waits at a limit alone."""
+    return LegRole.TAKE_PROFIT if (leg.type or leg.order_type) == OrderType.LIMIT else LegRole.STOP_LOSS
+
+
+def _member[E: (OrderType, TimeInForce, OrderClass, LegRole)](words: type[E], text: str | None) -> E | None:
     try:
         return words(text)
     except ValueError:

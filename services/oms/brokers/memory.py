@@ -1,12 +1,13 @@
 """An in-memory broker behind the broker port: deterministic, on whatever clock it is given, and wilful on command.
 
 It stands in for Alpaca in simulations and tests, and passes the same conformance suite. Besides the port it has
-the market's hand (`quote`, `fill`, `end`), the link's (`cut_link`, `restore_link`) and a queue of faults.
+the market's hand (`quote`, `fill`, `end`, `bust`, `correct`), the link's (`cut_link`, `restore_link`, `hold_updates`
+and its like) and faults for requests to come.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,7 +16,8 @@ from contracts.broker import ObservedPosition
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
-from services.oms.brokers.memory_book import ENDED, MemoryBook, Quoted
+from services.oms.brokers.memory_book import ENDED, MemoryBook
+from services.oms.brokers.memory_matching import Quoted
 from services.oms.brokers.port import (
     Accepted,
     Ambiguous,
@@ -29,11 +31,15 @@ from services.oms.brokers.port import (
     CancelAccepted,
     CancelOutcome,
     CancelRefused,
+    Changes,
     LinkDown,
     LinkUp,
     NotSent,
     RateLimited,
     Rejected,
+    ReplaceAccepted,
+    ReplaceOutcome,
+    ReplaceRefused,
     StreamReport,
     SubmitOutcome,
 )
@@ -44,7 +50,7 @@ _SESSION = timedelta(hours=8)
 
 
 class Fault(StrEnum):
-    """What may befall the next request that writes."""
+    """What may befall the next request that writes; a lost answer is of a request that was carried out."""
 
     LOST_REQUEST = "lost_request"
     LOST_ANSWER = "lost_answer"
@@ -55,20 +61,28 @@ class Fault(StrEnum):
 class MemoryBroker:
     """The port and the hands; a symbol can be traded from its first quote on."""
 
-    def __init__(self, clock: Clock, cash_usd: Decimal = Decimal(100_000)) -> None:
+    def __init__(
+        self, clock: Clock, cash_usd: Decimal = Decimal(100_000), *, replacement_carries_fills: bool = False
+    ) -> None:
         """Open an account with this much cash."""
-        self.book = MemoryBook(clock, cash_usd)
+        self.book = MemoryBook(clock, cash_usd, replacement_carries_fills)
         self.submits: list[OrderId] = []
         """Every submit whose bytes arrived, repeats included: what a test counts."""
+        self.replaces: list[OrderId] = []
+        """Likewise every request for new terms."""
         self.activities: list[BrokerActivity] = []
         self._opening_usd = cash_usd
         self._clock = clock
-        self._faults: deque[Fault] = deque()
+        self._faults: dict[str, deque[Fault]] = {"submit": deque(), "cancel": deque(), "replace": deque()}
         self._reads_refused = 0
         self._up = True
         self._mute = False
         self.links_renewed = 0
         self._drops = 0
+        self._repeats = 0
+        self._held: list[BrokerUpdate] | None = None
+        self._lingers = False
+        self._lingering: list[tuple[str, OrderId]] = []
         self._ignores_cancels = False
         self._readers: list[asyncio.Queue[StreamReport]] = []
 
@@ -82,36 +96,45 @@ class MemoryBroker:
         reduces: bool = False,  # noqa: ARG002 - nothing runs short here
     ) -> SubmitOutcome:
         """Take an order, or suffer the next fault."""
-        fault = self._faults.popleft() if self._faults else None
-        if fault is Fault.LOST_REQUEST:
-            return Ambiguous(detail="no answer")
-        if fault is Fault.RATE_LIMITED:
-            return RateLimited(retry_after_ms=_RETRY_AFTER_MS)
-        if fault is Fault.NOT_SENT:
-            return NotSent(detail="connection refused")
+        fault = self._next_fault("submit")
+        if (failed := _unsent(fault)) is not None:
+            return failed
         outcome = self._take(order_id, terms)
         return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
 
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
-        """Cancel an order at once, unless it ended before."""
-        order = next((o for o in self.book.orders.values() if o.broker_order_id == broker_order_id), None)
-        if order is None:
-            return CancelRefused(detail="order not found", already_terminal=False)
-        if order.status in ENDED:
-            return CancelRefused(detail=f"order is already {order.status}", already_terminal=True)
-        if not self._ignores_cancels:
-            self._tell(self.book.end(OrderId(order.client_order_id), "canceled"))
-        return CancelAccepted()
+        """Cancel an order at once, unless it ended before or requests linger."""
+        fault = self._next_fault("cancel")
+        if (failed := _unsent(fault)) is not None:
+            return failed
+        outcome = self._cancel(broker_order_id)
+        return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
+
+    async def replace(
+        self,
+        broker_order_id: str,
+        replacement_id: OrderId,
+        changes: Changes,
+        *,
+        reduces: bool = False,  # noqa: ARG002 - nothing runs short here
+    ) -> ReplaceOutcome:
+        """Give an order new terms at once, unless it cannot have them or requests linger."""
+        fault = self._next_fault("replace")
+        if (failed := _unsent(fault)) is not None:
+            return failed
+        outcome = self._replace(broker_order_id, replacement_id, changes)
+        return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
 
     async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
         """Look an order up."""
         self._answer()
-        return self.book.orders.get(order_id)
+        return self.book.shown(order_id) if order_id in self.book.orders else None
 
     async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
         """Look an order up by the id given here."""
         self._answer()
-        return next((o for o in self.book.orders.values() if o.broker_order_id == broker_order_id), None)
+        order_id = self.book.by_broker_id(broker_order_id)
+        return None if order_id is None else self.book.shown(order_id)
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
         """List the orders that can still change."""
@@ -185,11 +208,33 @@ class MemoryBroker:
 
     def fill(self, order_id: OrderId, qty: Decimal, price: Decimal) -> None:
         """Execute a part of an order, whatever its status."""
-        self._tell([self.book.fill(order_id, qty, price)])
+        self._tell(self.book.fill(order_id, qty, price))
 
     def end(self, order_id: OrderId, event: str) -> None:
         """Let an order be canceled, expired or rejected by the broker's own will."""
         self._tell(self.book.end(order_id, event))
+
+    def bust(self, execution_id: str) -> None:
+        """Take an execution back."""
+        self._tell(self.book.bust(execution_id))
+
+    def correct(self, execution_id: str, qty: Decimal, price: Decimal) -> None:
+        """Let an execution have been another one."""
+        self._tell(self.book.correct(execution_id, qty, price))
+
+    def linger(self) -> None:
+        """Take cancels and replacements from here on without letting them come true; orders may fill before."""
+        self._lingers = True
+
+    def settle(self, *, refuse: bool = False) -> None:
+        """Let the requests that linger come true, each as far as it still can; or refuse them all."""
+        self._lingers = False
+        lingering, self._lingering = self._lingering, []
+        for kind, order_id in lingering:
+            if kind == "replace":
+                self._tell(self.book.refuse_replace(order_id) if refuse else self.book.settle(order_id))
+            elif self.book.orders[order_id].status == "pending_cancel":
+                self._tell(self.book.refuse_cancel(order_id) if refuse else self.book.end(order_id, "canceled"))
 
     def tell_again(self, update: BrokerUpdate) -> None:
         """Push an update as it is: a repeat, or one that the book knows nothing of."""
@@ -197,7 +242,15 @@ class MemoryBroker:
 
     def fail_submits(self, *faults: Fault) -> None:
         """Queue faults for the next submits, one each."""
-        self._faults.extend(faults)
+        self._faults["submit"].extend(faults)
+
+    def fail_cancels(self, *faults: Fault) -> None:
+        """Queue faults for the next cancels, one each."""
+        self._faults["cancel"].extend(faults)
+
+    def fail_replaces(self, *faults: Fault) -> None:
+        """Queue faults for the next replacements, one each."""
+        self._faults["replace"].extend(faults)
 
     def refuse_reads(self, count: int) -> None:
         """Leave the next questions without an answer."""
@@ -211,6 +264,19 @@ class MemoryBroker:
     def drop_updates(self, count: int) -> None:
         """Lose the next updates."""
         self._drops = count
+
+    def repeat_updates(self, count: int) -> None:
+        """Tell each of the next updates twice."""
+        self._repeats = count
+
+    def hold_updates(self) -> None:
+        """Keep updates back from here on; those of a link that is cut meanwhile are told all the same."""
+        self._held = []
+
+    def release_updates(self, order: Callable[[list[BrokerUpdate]], Iterable[BrokerUpdate]] = list) -> None:
+        """Tell what was kept back, in the order (and with the gaps and repeats) that is asked for."""
+        held, self._held = self._held or [], None
+        self._tell(order(held))
 
     def ignore_cancels(self) -> None:
         """Take every cancel from here on and forget it."""
@@ -232,15 +298,50 @@ class MemoryBroker:
 
     def _take(self, order_id: OrderId, terms: OrderTerms) -> SubmitOutcome:
         self.submits.append(order_id)
-        existing = self.book.orders.get(order_id)
-        if existing is not None:
-            return Accepted(order=existing)
+        if order_id in self.book.orders:
+            return Accepted(order=self.book.shown(order_id))
         if terms.symbol not in self.book.quotes:
             message = f"asset {terms.symbol} is not tradable"
             return Rejected(code=RejectionCode.INVALID_ORDER, broker_code="422/42210000", message=message)
         order, updates = self.book.open(order_id, terms)
         self._tell(updates)
         return Accepted(order=order)
+
+    def _cancel(self, broker_order_id: str) -> CancelOutcome:
+        order_id = self.book.by_broker_id(broker_order_id)
+        if order_id is None:
+            return CancelRefused(detail="order not found", already_terminal=False)
+        order = self.book.orders[order_id]
+        if order.status in {*ENDED, "pending_cancel"}:
+            return CancelRefused(detail=f"order is already {order.status}", already_terminal=True)
+        if self.book.about[order_id].old is not None:
+            self._tell(self.book.refuse_replace(order_id))
+        elif self._lingers:
+            self._lingering.append(("cancel", order_id))
+            self._tell(self.book.ask_cancel(order_id))
+        elif not self._ignores_cancels:
+            self._tell(self.book.end(order_id, "canceled"))
+        return CancelAccepted()
+
+    def _replace(self, broker_order_id: str, replacement_id: OrderId, changes: Changes) -> ReplaceOutcome:
+        self.replaces.append(replacement_id)
+        if replacement_id in self.book.orders:
+            return ReplaceAccepted(order=self.book.orders[replacement_id])
+        order_id = self.book.by_broker_id(broker_order_id)
+        if order_id is None:
+            return ReplaceRefused(detail="order not found")
+        if (refusal := self.book.refusal_of_replace(order_id, changes)) is not None:
+            return ReplaceRefused(detail=refusal)
+        self._tell(self.book.ask_replace(order_id, replacement_id, changes))
+        taken = self.book.orders[replacement_id]
+        if self._lingers:
+            self._lingering.append(("replace", replacement_id))
+        else:
+            self._tell(self.book.settle(replacement_id))
+        return ReplaceAccepted(order=taken)
+
+    def _next_fault(self, request: str) -> Fault | None:
+        return self._faults[request].popleft() if self._faults[request] else None
 
     def _answer(self) -> None:
         if self._reads_refused:
@@ -249,11 +350,29 @@ class MemoryBroker:
 
     def _tell(self, updates: Iterable[BrokerUpdate]) -> None:
         for update in updates:
-            if self._drops:
+            if self._held is not None:
+                self._held.append(update)
+            elif self._drops:
                 self._drops -= 1
             elif self._up and not self._mute:
                 self._push(update)
+                if self._repeats:
+                    self._repeats -= 1
+                    self._push(update)
 
     def _push(self, report: StreamReport) -> None:
         for reader in self._readers:
             reader.put_nowait(report)
+
+
+def _unsent(fault: Fault | None) -> Ambiguous | RateLimited | NotSent | None:
+    """Give what a fault makes of a request that was never carried out, None when it was."""
+    match fault:
+        case Fault.LOST_REQUEST:
+            return Ambiguous(detail="no answer")
+        case Fault.RATE_LIMITED:
+            return RateLimited(retry_after_ms=_RETRY_AFTER_MS)
+        case Fault.NOT_SENT:
+            return NotSent(detail="connection refused")
+        case _:
+            return None

@@ -1,36 +1,54 @@
-"""The book of the in-memory broker: orders, positions and cash of one account, matched against set quotes."""
+"""The book of the in-memory broker: orders, positions and cash of one account, matched against set quotes.
+
+Orders are kept under their client order id. A replacement takes over at once, unless requests are told to linger;
+it starts at zero with what the old order left, or carries the old totals on, as told.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
 from contracts.broker import ObservedPosition
-from contracts.enums import OrderType, Side
+from contracts.enums import LegRole, OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.values import ZERO
-from services.oms.brokers.port import BrokerFill, BrokerOrder, BrokerUpdate
+from services.oms.brokers.memory_forms import bare, changed, exits
+from services.oms.brokers.memory_matching import Holding, Quoted, is_triggered, met_at, peak_after
+from services.oms.brokers.port import BrokerFill, BrokerOrder, BrokerUpdate, Changes
 from services.runtime.ports import Clock
 
-ENDED = frozenset({"filled", "canceled", "expired", "rejected"})
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """What the market bids and asks for one symbol, USD per share."""
-
-    bid: Decimal
-    ask: Decimal
+ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+_ASKED = frozenset({"pending_cancel", "pending_replace"})
+_IRREPLACEABLE = frozenset({"accepted", "pending_new", *_ASKED, *ENDED})
+_MATCHABLE = frozenset({"new", "partially_filled", *_ASKED})
+_NANO = Decimal("0.000000001")
 
 
 @dataclass(slots=True)
-class Holding:
-    """One position: signed shares at their average cost, USD per share."""
+class About:
+    """What the book knows of an order beside what it shows."""
 
-    qty: Decimal = ZERO
-    avg_price: Decimal = ZERO
+    terms: OrderTerms
+    parent: OrderId | None = None
+    waiting: bool = False
+    triggered: bool = False
+    peak: Decimal | None = None
+    old: OrderId | None = None
+    """The order whose place this one is to take, until it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """One execution as it counts now."""
+
+    execution_id: str
+    order_id: OrderId
+    qty: Decimal
+    price: Decimal
 
 
 @dataclass(slots=True)
@@ -39,28 +57,102 @@ class MemoryBook:
 
     clock: Clock
     cash_usd: Decimal
+    carries_fills: bool = False
     orders: dict[OrderId, BrokerOrder] = field(default_factory=dict)
     fills: list[BrokerFill] = field(default_factory=list)
+    executions: dict[str, Executed] = field(default_factory=dict)
     holdings: dict[Symbol, Holding] = field(default_factory=dict)
     quotes: dict[Symbol, Quoted] = field(default_factory=dict)
+    about: dict[OrderId, About] = field(default_factory=dict)
     _count: int = 0
 
+    # Requests.
+
     def open(self, order_id: OrderId, terms: OrderTerms) -> tuple[BrokerOrder, list[BrokerUpdate]]:
-        """Put a new order in, and fill it when the market already meets it."""
-        now = self.clock.now()
-        order = BrokerOrder(
-            broker_order_id=f"mem-{self._next():06}",
-            client_order_id=order_id,
-            status="pending_new",
-            symbol=terms.symbol,
-            side=terms.side,
-            terms=terms,
-            submitted_at=now,
-            updated_at=now,
-        )
-        self.orders[order_id] = order
-        working = self._moved(order_id, "new", "new")
-        return order, [working, *self._match(order_id)]
+        """Put a new order in with its exits, and fill what the market already meets; give it as it was taken."""
+        role = LegRole.TAKE_PROFIT if terms.order_class is OrderClass.OCO else None
+        self._put_new(order_id, terms, "pending_new", About(terms), role=role)
+        for leg in exits(terms):
+            self._open_leg(order_id, *leg)
+        taken = self.shown(order_id)
+        updates = [self._told("held", leg) for leg in self._legs_of(order_id) if self.about[leg].waiting]
+        for each in (order_id, *self._legs_of(order_id)):
+            if not self.about[each].waiting:
+                updates += [self._moved(each, "new", "new"), *self._match(each)]
+        return taken, updates
+
+    def refusal_of_replace(self, order_id: OrderId, changes: Changes) -> str | None:
+        """Say why an order cannot be replaced so."""
+        order = self.orders[order_id]
+        if order.status in _IRREPLACEABLE:
+            return f"cannot replace order in {order.status} status"
+        if self.about[order_id].terms.notional_usd is not None:
+            return "notional orders cannot be replaced"
+        if changes.qty is not None and changes.qty <= order.filled_qty:
+            return "qty must be greater than filled_qty"
+        return "order parameters are not changed" if changes == Changes() else None
+
+    def ask_replace(self, order_id: OrderId, new_id: OrderId, changes: Changes) -> list[BrokerUpdate]:
+        """Take a replacement; `settle` decides whether it comes about."""
+        old, about = self.orders[order_id], self.about[order_id]
+        terms = changed(about.terms, changes)
+        facts = About(terms, parent=about.parent, waiting=about.waiting, peak=about.peak, old=order_id)
+        self._put_new(new_id, terms, "pending_new", facts, replaces=old.broker_order_id, role=old.role)
+        return [self._moved(order_id, "pending_replace", "pending_replace")]
+
+    def settle(self, new_id: OrderId) -> list[BrokerUpdate]:
+        """Let a replacement take over, or refuse it when it comes too late."""
+        old_id = self.about[new_id].old
+        if old_id is None or self.orders[new_id].status != "pending_new":
+            return []
+        old, terms = self.orders[old_id], self.about[new_id].terms
+        if old.status != "pending_replace" or terms.qty <= old.filled_qty:
+            return self.refuse_replace(new_id)
+        self.about[new_id].old = None
+        self._change(old_id, status="replaced", replaced_by=self.orders[new_id].broker_order_id)
+        for leg in self._legs_of(old_id):
+            self.about[leg].parent = new_id
+        if self.carries_fills:
+            self._change(new_id, filled_qty=old.filled_qty, filled_avg_price=old.filled_avg_price)
+        else:
+            self.about[new_id].terms = rest = replace(terms, qty=terms.qty - old.filled_qty)
+            self._change(new_id, terms=rest)
+        waiting = self.about[new_id].waiting
+        told = [self._told("replaced", old_id), self._moved(new_id, *(["held"] * 2 if waiting else ["new"] * 2))]
+        return [*told, *self._match(new_id)]
+
+    def refuse_replace(self, new_id: OrderId) -> list[BrokerUpdate]:
+        """End a replacement that does not come about; the old order works on, unless it has ended."""
+        old_id = self.about[new_id].old
+        updates = [] if self.orders[new_id].status in ENDED else [self._moved(new_id, "rejected", "rejected")]
+        if old_id is None:
+            return updates
+        self.about[new_id].old = None
+        if self.orders[old_id].status == "pending_replace":
+            self._change(old_id, status=self._working_status(old_id))
+        return [*updates, self._told("order_replace_rejected", old_id, reason="TOO_LATE_TO_REPLACE")]
+
+    def ask_cancel(self, order_id: OrderId) -> list[BrokerUpdate]:
+        """Take a cancel that has not come true yet."""
+        return [self._moved(order_id, "pending_cancel", "pending_cancel")]
+
+    def refuse_cancel(self, order_id: OrderId) -> list[BrokerUpdate]:
+        """Let an order work on against a cancel that was taken."""
+        if self.orders[order_id].status == "pending_cancel":
+            self._change(order_id, status=self._working_status(order_id))
+        return [self._told("order_cancel_rejected", order_id, reason="TOO_LATE_TO_CANCEL")]
+
+    def end(self, order_id: OrderId, event: str) -> list[BrokerUpdate]:
+        """End an order that is still open, and its exits with it: canceled, expired or rejected."""
+        if self.orders[order_id].status in ENDED:
+            return []
+        updates = [self._moved(order_id, event, event)]
+        if event in ENDED:
+            for other in self._family(order_id):
+                updates += [] if self.orders[other].status in ENDED else [self._moved(other, event, event)]
+        return updates
+
+    # The market.
 
     def quote(self, symbol: Symbol, quoted: Quoted) -> list[BrokerUpdate]:
         """Set a quote and fill what it meets, oldest order first."""
@@ -68,28 +160,41 @@ class MemoryBook:
         waiting = [order_id for order_id, order in self.orders.items() if order.symbol == symbol]
         return [update for order_id in waiting for update in self._match(order_id)]
 
-    def end(self, order_id: OrderId, event: str) -> list[BrokerUpdate]:
-        """End an order that is still open: canceled, expired or rejected."""
-        return [] if self.orders[order_id].status in ENDED else [self._moved(order_id, event, event)]
-
-    def fill(self, order_id: OrderId, qty: Decimal, price: Decimal) -> BrokerUpdate:
+    def fill(self, order_id: OrderId, qty: Decimal, price: Decimal) -> list[BrokerUpdate]:
         """Execute a part of an order, whatever its status: a late fill after a cancel included."""
         order, now = self.orders[order_id], self.clock.now()
         total = order.filled_qty + qty
         value = (order.filled_avg_price or ZERO) * order.filled_qty + qty * price
-        whole = order.terms is not None and total >= order.terms.qty
-        status = "filled" if whole else order.status if order.status in ENDED else "partially_filled"
-        filled = replace(
-            order,
-            status=status,
-            filled_qty=total,
-            filled_avg_price=value / total,
-            filled_at=now,
-            updated_at=now,
-        )
-        self.orders[order_id] = filled
-        self._book(filled, qty, price)
-        return self._update("fill" if whole else "partial_fill", filled, qty=qty, price=price)
+        whole = self._is_whole(order_id, total)
+        status = "filled" if whole else order.status if order.status in ENDED | _ASKED else "partially_filled"
+        self._change(order_id, status=status, filled_qty=total, filled_avg_price=value / total, filled_at=now)
+        self._show_notional(order_id)
+        execution_id = f"mem-exec-{self._next():06}"
+        self.executions[execution_id] = Executed(execution_id, order_id, qty, price)
+        self._book(self.orders[order_id], qty, price)
+        event = "fill" if whole else "partial_fill"
+        told = self._told(event, order_id, execution_id=execution_id, qty=qty, price=price)
+        return [told, *self._after_fill(order_id, was=order.status)]
+
+    def bust(self, execution_id: str) -> list[BrokerUpdate]:
+        """Take an execution back."""
+        return self._recount(execution_id, ZERO, self.executions[execution_id].price)
+
+    def correct(self, execution_id: str, qty: Decimal, price: Decimal) -> list[BrokerUpdate]:
+        """Let an execution have been another one."""
+        return self._recount(execution_id, qty, price)
+
+    # What is asked about.
+
+    def shown(self, order_id: OrderId) -> BrokerOrder:
+        """Give an order with its exits."""
+        legs = tuple(self.orders[leg] for leg in self._legs_of(order_id))
+        return replace(self.orders[order_id], legs=legs)
+
+    def by_broker_id(self, broker_order_id: str) -> OrderId | None:
+        """Find the name of an order by the id that it was given here."""
+        found = (name for name, order in self.orders.items() if order.broker_order_id == broker_order_id)
+        return next(found, None)
 
     def positions(self) -> tuple[ObservedPosition, ...]:
         """List what is held."""
@@ -107,20 +212,146 @@ class MemoryBook:
             (held.qty * (self._mid(symbol) or held.avg_price) for symbol, held in self.holdings.items()), ZERO
         )
 
+    # How it works.
+
+    def _open_leg(self, parent: OrderId, role: LegRole, terms: OrderTerms) -> None:
+        waiting = self.about[parent].terms.order_class is not OrderClass.OCO
+        leg_id = OrderId(f"mem-leg-{self._next():06}")
+        about = About(terms, parent=parent, waiting=waiting)
+        self._put_new(leg_id, terms, "held" if waiting else "pending_new", about, role=role)
+
+    def _put_new(self, order_id: OrderId, terms: OrderTerms, status: str, about: About, **facts: Any) -> None:
+        now = self.clock.now()
+        self.about[order_id] = about
+        self.orders[order_id] = BrokerOrder(
+            broker_order_id=f"mem-{self._next():06}",
+            client_order_id=order_id,
+            status=status,
+            symbol=terms.symbol,
+            side=terms.side,
+            terms=None if terms.notional_usd is not None else bare(terms),
+            submitted_at=now,
+            updated_at=now,
+            order_class=terms.order_class,
+            **facts,
+        )
+
     def _match(self, order_id: OrderId) -> Iterator[BrokerUpdate]:
-        order = self.orders[order_id]
+        order, about = self.orders[order_id], self.about[order_id]
         quoted = self.quotes.get(order.symbol)
-        if order.status in ENDED or order.terms is None or quoted is None:
+        if order.status not in _MATCHABLE or about.waiting or quoted is None:
             return
-        price = quoted.ask if order.terms.side is Side.BUY else quoted.bid
-        if _marketable(order.terms, price):
-            yield self.fill(order_id, order.terms.qty - order.filled_qty, price)
+        if about.terms.order_type is OrderType.TRAILING_STOP:
+            about.peak = peak_after(about.terms, quoted, about.peak)
+        about.triggered = about.triggered or is_triggered(about.terms, quoted, about.peak)
+        price = met_at(about.terms, quoted, triggered=about.triggered)
+        if price is not None:
+            yield from self.fill(order_id, self._left(order_id, price), price)
+        elif about.terms.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
+            yield from self.end(order_id, "canceled")
+
+    def _left(self, order_id: OrderId, price: Decimal) -> Decimal:
+        terms, order = self.about[order_id].terms, self.orders[order_id]
+        if terms.notional_usd is None:
+            return terms.qty - order.filled_qty
+        spent = (order.filled_avg_price or ZERO) * order.filled_qty
+        return ((terms.notional_usd - spent) / price).quantize(_NANO, ROUND_DOWN)
+
+    def _is_whole(self, order_id: OrderId, total: Decimal) -> bool:
+        terms = self.about[order_id].terms
+        return terms.notional_usd is not None or total >= terms.qty
+
+    def _show_notional(self, order_id: OrderId) -> None:
+        terms = self.about[order_id].terms
+        if terms.notional_usd is not None:
+            self._change(order_id, terms=replace(bare(terms), qty=self.orders[order_id].filled_qty))
+
+    def _after_fill(self, order_id: OrderId, *, was: str) -> Iterator[BrokerUpdate]:
+        """Let what hangs on an order follow its execution: requests that came too late, exits that wake or end."""
+        ended = self.orders[order_id].status == "filled"
+        if ended and was == "pending_cancel":
+            yield from self.refuse_cancel(order_id)
+        for new_id, about in tuple(self.about.items()):
+            if ended and about.old == order_id:
+                yield from self.refuse_replace(new_id)
+        for other in self._family(order_id):
+            if self.orders[other].status in ENDED or self._is_entry(other):
+                continue
+            if self.about[other].waiting:
+                yield from self._wake(other) if ended else ()
+            elif ended:
+                yield self._moved(other, "canceled", "canceled")
+            else:
+                yield self._shrunk(other, order_id)
+
+    def _wake(self, leg: OrderId) -> Iterator[BrokerUpdate]:
+        self.about[leg].waiting = False
+        yield self._moved(leg, "new", "new")
+        yield from self._match(leg)
+
+    def _shrunk(self, exit_id: OrderId, other: OrderId) -> BrokerUpdate:
+        """Cut an exit to what the other one, partly filled, still leaves."""
+        left = self.about[other].terms.qty - self.orders[other].filled_qty
+        about = self.about[exit_id]
+        about.terms = replace(about.terms, qty=self.orders[exit_id].filled_qty + left)
+        self._change(exit_id, terms=bare(about.terms))
+        return self._told("restated", exit_id, reason="OTHER_EXIT_PARTIALLY_FILLED")
+
+    def _family(self, order_id: OrderId) -> tuple[OrderId, ...]:
+        """Name the others of an order's group."""
+        top = self.about[order_id].parent or order_id
+        return tuple(each for each in (top, *self._legs_of(top)) if each != order_id)
+
+    def _legs_of(self, order_id: OrderId) -> tuple[OrderId, ...]:
+        return tuple(name for name, about in self.about.items() if about.parent == order_id)
+
+    def _is_entry(self, order_id: OrderId) -> bool:
+        about = self.about[order_id]
+        return about.parent is None and about.terms.order_class is not OrderClass.OCO
+
+    def _working_status(self, order_id: OrderId) -> str:
+        if self.about[order_id].waiting:
+            return "held"
+        return "partially_filled" if self.orders[order_id].filled_qty else "new"
+
+    def _recount(self, execution_id: str, qty: Decimal, price: Decimal) -> list[BrokerUpdate]:
+        before = self.executions.pop(execution_id)
+        order_id = before.order_id
+        order = self.orders[order_id]
+        total = order.filled_qty - before.qty + qty
+        value = (order.filled_avg_price or ZERO) * order.filled_qty - before.qty * before.price + qty * price
+        status = order.status if order.status in ENDED | _ASKED else "partially_filled" if total else "new"
+        average = value / total if total else None
+        self._change(order_id, status=status, filled_qty=total, filled_avg_price=average)
+        new_id = f"mem-exec-{self._next():06}"
+        if qty:
+            self.executions[new_id] = Executed(new_id, order_id, qty, price)
+        self._rebuild(order, before, qty * price)
+        told = self._told(
+            "trade_correct" if qty else "trade_bust",
+            order_id,
+            execution_id=new_id,
+            previous_execution_id=execution_id,
+            qty=qty or -before.qty,
+            price=price,
+        )
+        return [told]
+
+    def _rebuild(self, order: BrokerOrder, before: Executed, value: Decimal) -> None:
+        """Put cash and position to where they stood had the execution been what counts now."""
+        sign = 1 if order.side is Side.BUY else -1
+        self.cash_usd += sign * (before.qty * before.price - value)
+        held = self.holdings[order.symbol] = Holding()
+        for one in sorted(self.executions.values(), key=lambda one: one.execution_id):
+            its = self.orders[one.order_id]
+            if its.symbol == order.symbol:
+                held.take(one.qty if its.side is Side.BUY else -one.qty, one.price)
 
     def _book(self, order: BrokerOrder, qty: Decimal, price: Decimal) -> None:
         side = order.side or Side.BUY
         change = qty if side is Side.BUY else -qty
         self.cash_usd -= change * price
-        _change(self.holdings.setdefault(order.symbol, Holding()), change, price)
+        self.holdings.setdefault(order.symbol, Holding()).take(change, price)
         self.fills.append(
             BrokerFill(
                 activity_id=f"mem-act-{len(self.fills) + 1:06}",
@@ -135,23 +366,22 @@ class MemoryBook:
         )
 
     def _moved(self, order_id: OrderId, event: str, status: str) -> BrokerUpdate:
-        order = replace(self.orders[order_id], status=status, updated_at=self.clock.now())
-        self.orders[order_id] = order
-        return self._update(event, order)
+        self._change(order_id, status=status)
+        return self._told(event, order_id)
 
-    def _update(
-        self, event: str, order: BrokerOrder, qty: Decimal | None = None, price: Decimal | None = None
-    ) -> BrokerUpdate:
-        number = self._next()
+    def _change(self, order_id: OrderId, **facts: Any) -> None:
+        self.orders[order_id] = replace(self.orders[order_id], updated_at=self.clock.now(), **facts)
+
+    def _told(self, event: str, order_id: OrderId, **facts: Any) -> BrokerUpdate:
+        order = self.orders[order_id]
+        held = self.holdings.get(order.symbol)
         return BrokerUpdate(
             event=event,
             order=order,
             at=self.clock.now(),
-            event_id=f"mem-event-{number:06}",
-            execution_id=None if qty is None else f"mem-exec-{number:06}",
-            qty=qty,
-            price=price,
-            position_qty=None if qty is None else self.holdings[order.symbol].qty,
+            event_id=f"mem-event-{self._next():06}",
+            position_qty=held.qty if "qty" in facts and held is not None else None,
+            **facts,
         )
 
     def _mid(self, symbol: Symbol) -> Decimal | None:
@@ -161,19 +391,3 @@ class MemoryBook:
     def _next(self) -> int:
         self._count += 1
         return self._count
-
-
-def _marketable(terms: OrderTerms, price: Decimal) -> bool:
-    if terms.order_type is OrderType.MARKET or terms.limit_price is None:
-        return terms.order_type is OrderType.MARKET
-    return terms.limit_price >= price if terms.side is Side.BUY else terms.limit_price <= price
-
-
-def _change(held: Holding, change: Decimal, price: Decimal) -> None:
-    """Apply an execution by average cost: opening moves the average, crossing zero starts it anew."""
-    qty = held.qty + change
-    if held.qty * change >= 0:
-        held.avg_price = (held.qty * held.avg_price + change * price) / qty
-    elif held.qty * qty < 0:
-        held.avg_price = price
-    held.qty = qty

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from contracts.broker import ObservedPosition
-from contracts.enums import Side
+from contracts.enums import LegRole, OrderClass, Side, TimeInForce
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
@@ -40,7 +40,8 @@ class BrokerThrottledError(BrokerUnreachableError):
 class BrokerOrder(Report, frozen=True, kw_only=True):
     """One order as the broker shows it now; `filled_qty` and `filled_avg_price` are cumulative.
 
-    `terms` is absent when the order cannot be said in our words (no quantity yet, an unknown type or side).
+    `terms` is absent when the order cannot be said in our words (no quantity yet, an unknown type or side). `legs`
+    are the exits that hang on it, where the broker was asked for them; `role` is what an exit is there for.
     """
 
     broker_order_id: str
@@ -56,6 +57,19 @@ class BrokerOrder(Report, frozen=True, kw_only=True):
     filled_at: datetime | None = None
     replaces: str | None = None
     replaced_by: str | None = None
+    order_class: OrderClass = OrderClass.SIMPLE
+    role: LegRole | None = None
+    legs: tuple["BrokerOrder", ...] = ()
+
+
+class Changes(Report, frozen=True, kw_only=True):
+    """New terms for one of the broker's orders; None leaves as it is, `qty` counts what that order has filled."""
+
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    time_in_force: TimeInForce | None = None
 
 
 class BrokerFill(Report, frozen=True, kw_only=True):
@@ -144,14 +158,28 @@ class CancelRefused(Report, frozen=True, kw_only=True):
     already_terminal: bool
 
 
+class ReplaceAccepted(Report, frozen=True, kw_only=True):
+    """The broker took the request; the new order stands only once the old one is told as replaced."""
+
+    order: BrokerOrder
+
+
+class ReplaceRefused(Report, frozen=True, kw_only=True):
+    """The broker answered that it will not replace; the old order stands as it was, or has ended."""
+
+    detail: str
+
+
 type SubmitOutcome = Accepted | Rejected | Ambiguous | RateLimited | NotSent
 type CancelOutcome = CancelAccepted | CancelRefused | Ambiguous | RateLimited | NotSent
+type ReplaceOutcome = ReplaceAccepted | ReplaceRefused | Ambiguous | RateLimited | NotSent
 
 
 class BrokerUpdate(Report, frozen=True, kw_only=True):
     """One pushed step of one order; `qty` and `price` are those of this execution alone.
 
-    `execution_id` names an execution for ever, `event_id` the message; either may be missing.
+    `execution_id` names an execution for ever, `event_id` the message; either may be missing. A bust or a correction
+    names the execution it takes back as `previous_execution_id`.
     """
 
     event: str
@@ -159,6 +187,7 @@ class BrokerUpdate(Report, frozen=True, kw_only=True):
     at: datetime | None = None
     event_id: str | None = None
     execution_id: str | None = None
+    previous_execution_id: str | None = None
     qty: Decimal | None = None
     price: Decimal | None = None
     position_qty: Decimal | None = None
@@ -189,20 +218,26 @@ class Broker(Protocol):
         """Ask for one cancel."""
         ...
 
+    async def replace(
+        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+    ) -> ReplaceOutcome:
+        """Ask once for new terms under an id of ours for the new order; never tries again by itself."""
+        ...
+
     async def order_by_client_id(self, order_id: OrderId) -> BrokerOrder | None:
-        """Look one order up by our id; None means that the broker answered and does not have it."""
+        """Look one order up by our id, its legs with it; None: the broker answered and does not have it."""
         ...
 
     async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
-        """Look one order up by the broker's id; None means that the broker answered and does not have it."""
+        """Look one order up by the broker's id, its legs with it; None: the broker answered and does not have it."""
         ...
 
     async def open_orders(self) -> tuple[BrokerOrder, ...]:
-        """List every order that can still change, however many pages that takes."""
+        """List every order that can still change, legs beside the rest, however many pages that takes."""
         ...
 
     async def orders_after(self, at: datetime) -> tuple[BrokerOrder, ...]:
-        """List every order submitted after a moment, ended ones too, oldest first."""
+        """List every order submitted after a moment, ended ones and legs too, oldest first."""
         ...
 
     async def positions(self) -> tuple[ObservedPosition, ...]:

@@ -8,6 +8,7 @@ from contracts.enums import OrderType, Side, TimeInForce
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
+from services.oms.brokers import alpaca_requests_wire as requests
 from services.oms.brokers import alpaca_wire as wire
 
 ORDER = {
@@ -102,7 +103,7 @@ def test_a_request_holds_plain_strings_and_only_what_is_set():
         qty=Decimal("1E+2"),
         limit_price=Decimal("0.0000001"),
     )
-    assert json.loads(wire.order_request(OrderId("lg-1"), terms)) == {
+    assert json.loads(requests.order_request(OrderId("lg-1"), terms)) == {
         "symbol": "BRK.B",
         "side": "sell",
         "type": "limit",
@@ -124,7 +125,7 @@ def test_a_request_says_extended_hours_only_when_asked_for():
         time_in_force=TimeInForce.GTC,
         extended_hours=True,
     )
-    body = json.loads(wire.order_request(OrderId("lg-1"), terms))
+    body = json.loads(requests.order_request(OrderId("lg-1"), terms))
     assert body["extended_hours"] is True
     assert (body["stop_price"], body["time_in_force"]) == ("1", "gtc")
 
