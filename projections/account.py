@@ -228,10 +228,13 @@ def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | Non
     symbol, side = order.terms.symbol, order.terms.side
     with_order_in = state.orders.set(order.order_id, order)
     was, now = counted(state.orders, order), counted(with_order_in, order)
-    one = state.exposure.of(symbol)
-    if mark_price is not None:
-        one = with_position(one, one.position_qty, mark_price)
-    one = with_working(one, side, now.qty - was.qty, now.notional_usd - was.notional_usd)
+    exposure = state.exposure
+    if was != now or mark_price is not None:  # most reports move no quantity, and so no exposure
+        one = exposure.of(symbol)
+        if mark_price is not None:
+            one = with_position(one, one.position_qty, mark_price)
+        one = with_working(one, side, now.qty - was.qty, now.notional_usd - was.notional_usd)
+        exposure = with_symbol(exposure, symbol, one)
     was_open = old is not None and not old.is_terminal
     now_open = not order.is_terminal
     return replace(
@@ -239,7 +242,7 @@ def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | Non
         orders=with_order_in,
         open_orders=state.open_orders + now_open - was_open,
         unknown_orders=_unknowns(state, order, old),
-        exposure=with_symbol(state.exposure, symbol, one),
+        exposure=exposure,
     )
 
 

@@ -4,7 +4,7 @@ A row is a pure function of the journal up to it (no clock of ours is asked), so
 built again is equal to the one before, row by row.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from contracts.intents import Intent
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled, OrderLegAdded
 from projections.chain import Chain, Link, extend
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
+from projections.tags import split_tag, tag_of
 
 _ORDER_SUBJECT_TOKENS = 5
 _AGENT_TOKEN = 3
@@ -77,36 +78,32 @@ class TrailState(Value, frozen=True, kw_only=True):
     fence: Fence = OPEN_FENCE
 
 
-class _Tagged(msgspec.Struct):
-    type: str
-
-
 class _Claim(msgspec.Struct):
     symbol: str = ""
     order_id: str = ""
 
 
-_tag_decoder = msgspec.json.Decoder(_Tagged)
 _claim_decoder = msgspec.json.Decoder(_Claim)
 
 
-def evolve(state: TrailState, link: Link, event: JournalEvent, at: datetime) -> tuple[TrailState, TrailRow]:
-    """Fold one message, stored by the server at a moment, and give the row it leaves.
+def evolve(
+    state: TrailState, link: Link, event: JournalEvent, at: datetime, about: Subject
+) -> tuple[TrailState, TrailRow]:
+    """Fold one message about something, stored by the server at a moment, and give the row it leaves.
 
     Raises `projections.chain.ChainGapError` when the message is not the next one.
     """
     chain = extend(state.chain, link)
     admitted = admits(state.fence, event)
     fence = raise_fence(state.fence, event) if admitted else state.fence
-    about = subject_of(event, link.subject)
-    kind, version = split_tag(_tag_decoder.decode(link.body).type)
+    kind, version = split_tag(tag_of(link.body))
     row = TrailRow(
         seq=link.seq,
         subject=link.subject,
         type=kind,
         version=version,
-        at=at.astimezone(UTC),
-        event_at=event.at.astimezone(UTC),
+        at=at,
+        event_at=event.at,
         agent=about.agent,
         intent_id=about.intent_id,
         order_id=about.order_id,
@@ -115,17 +112,11 @@ def evolve(state: TrailState, link: Link, event: JournalEvent, at: datetime) -> 
         admitted=admitted,
         correlation_id=event.correlation_id,
         causation_seq=event.causation_seq,
-        traceparent=dict(link.headers).get("traceparent"),
+        traceparent=dict(link.headers).get("traceparent") if link.headers else None,
         digest=chain.digest.hex(),
         body=link.body,
     )
     return TrailState(chain=chain, fence=fence), row
-
-
-def split_tag(tag: str) -> tuple[str, int]:
-    """Split a wire tag into its name and version: `order.filled.v1` is `order.filled`, 1."""
-    name, _, version = tag.rpartition(".v")
-    return name, int(version)
 
 
 def subject_of(event: JournalEvent, subject: str) -> Subject:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.nats_server import NatsServer, running_server
+from tests.postgres_server import PostgresServer
 
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.register_profile("nightly", max_examples=5_000, stateful_step_count=80, deadline=None)
@@ -33,3 +34,29 @@ def own_nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsSe
     server = running_server(tmp_path_factory.mktemp("own-nats"))
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL for all tests of a worker: that of `DATABASE_URL`, or one of our own."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.url()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of the test's own, to be killed and started at will."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

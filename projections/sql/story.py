@@ -1,16 +1,18 @@
 """The whole story of one intent or order: asked, decided, sent, filled, and what the account held after."""
 
-import sqlite3
+from collections.abc import Callable
 
 from contracts.base import Value
 from contracts.broker import PositionAdopted
 from contracts.decisions import Decision, Headroom
+from contracts.enums import Action, Outcome
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.intents import Intent
-from contracts.orders import AnyOrderEvent, OrderAdopted, OrderEvent, OrderFilled
+from contracts.orders import AnyOrderEvent, OrderAdopted, OrderEvent, OrderFilled, OrderLegAdded
 from projections import order_state, orders, positions
 from projections.order_state import OrderState
 from projections.positions import Position
+from projections.sql.database import Reader
 from projections.sql.trail import TrailEvent, named
 from projections.trail import intent_of
 
@@ -50,7 +52,7 @@ class Story(Value, frozen=True, kw_only=True):
     headroom_after: Headroom | None = None
 
 
-def story(connection: sqlite3.Connection, story_id: str, agent: AgentId | None = None) -> Story | None:
+def story(connection: Reader, story_id: str, agent: AgentId | None = None) -> Story | None:
     """Tell the story of an intent id or an order id; None when the trail knows neither.
 
     Intent ids are unique for one agent only: raises `AmbiguousIdError` when several used this one and `agent`
@@ -65,7 +67,7 @@ def story(connection: sqlite3.Connection, story_id: str, agent: AgentId | None =
     return _told(connection, next((row for row in rows if _begins_order(row)), None), OrderId(story_id))
 
 
-def _decision_on(connection: sqlite3.Connection, intent_id: str, agent: AgentId | None) -> TrailEvent | None:
+def _decision_on(connection: Reader, intent_id: str, agent: AgentId | None) -> TrailEvent | None:
     found = named(connection, "decisions_on_intent", {"intent_id": intent_id, "agent": agent})
     agents = tuple(dict.fromkeys(str(row.agent) for row in found))
     if len(agents) > 1:
@@ -74,14 +76,14 @@ def _decision_on(connection: sqlite3.Connection, intent_id: str, agent: AgentId 
     return next((row for row in found if row.admitted), found[0] if found else None)
 
 
-def _told(connection: sqlite3.Connection, asked: TrailEvent | None, order_id: OrderId | None) -> Story:
+def _told(connection: Reader, asked: TrailEvent | None, order_id: OrderId | None) -> Story:
     decision = asked.event if asked is not None and isinstance(asked.event, Decision) else None
     rows = named(connection, "rows_of_order", {"order_id": order_id}) if order_id else ()
     order_events = tuple(row for row in rows if isinstance(row.event, OrderEvent))
     told = (*rows, asked) if asked is not None else rows
     first_seq, last_seq = min(row.seq for row in told), max(row.seq for row in told)
     symbol = next((row.symbol for row in told if row.symbol is not None), None)
-    order = _order(rows)
+    order = order_of(rows, lambda parent_id: order_at(connection, parent_id))
     head = asked or order_events[0]
     return Story(
         agent=head.agent,
@@ -108,22 +110,42 @@ def _begins_order(row: TrailEvent) -> bool:
     )
 
 
-def _order(rows: tuple[TrailEvent, ...]) -> OrderState | None:
-    """Fold an order out of its rows, oldest first; void rows do not count."""
+def order_of(rows: tuple[TrailEvent, ...], parent_of: Callable[[OrderId], OrderState | None]) -> OrderState | None:
+    """Fold an order out of its rows, oldest first; void rows do not count. A leg's life begins from its parent's."""
     order: OrderState | None = None
     for row in rows:
-        match row.event:
-            case _ if not row.admitted:
-                continue
-            case Decision() as decision:
-                order = order or order_state.order_from_decision(decision, row.seq)
-            case OrderAdopted() as adoption if order is None:
-                order = order_state.order_from_adoption(adoption, row.seq)
-            case OrderEvent() as event if order is not None:
-                order = orders.evolve(order, _order_event(event), row.seq)
-            case _:
-                continue
+        if not row.admitted:
+            continue
+        if order is None:
+            order = _begun(row, parent_of)
+        elif isinstance(row.event, Decision):
+            order = _replaced(order, row.event, row.seq)
+        elif isinstance(row.event, OrderEvent):
+            order = orders.evolve(order, _order_event(row.event), row.seq)
     return order
+
+
+def _begun(row: TrailEvent, parent_of: Callable[[OrderId], OrderState | None]) -> OrderState | None:
+    match row.event:
+        case Decision() as decision:
+            return order_state.order_from_decision(decision, row.seq)
+        case OrderAdopted() as adoption:
+            return order_state.order_from_adoption(adoption, row.seq)
+        case OrderLegAdded(parent_id=parent_id) as leg:
+            return order_state.order_from_leg(leg, parent_of(parent_id), row.seq)
+        case _:
+            return None
+
+
+def _replaced(order: OrderState, decision: Decision, seq: int) -> OrderState:
+    approved = decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED
+    return order_state.with_replacement(order, decision, seq) if approved else order
+
+
+def order_at(connection: Reader, order_id: OrderId) -> OrderState | None:
+    """Fold an order as all its rows tell it; None when none begins it."""
+    rows = named(connection, "rows_of_order", {"order_id": order_id})
+    return order_of(rows, lambda parent_id: order_at(connection, parent_id))
 
 
 def _order_event(event: OrderEvent) -> AnyOrderEvent:
@@ -137,7 +159,7 @@ def _fills(order_events: tuple[TrailEvent, ...]) -> tuple[OrderFilled, ...]:
     return tuple(reversed(found.values()))
 
 
-def _position(connection: sqlite3.Connection, symbol: Symbol | None, upto_seq: int) -> Position | None:
+def _position(connection: Reader, symbol: Symbol | None, upto_seq: int) -> Position | None:
     """Fold what fills and adoptions made of a symbol; None when the story has no symbol."""
     if symbol is None:
         return None

@@ -1,18 +1,18 @@
 """Questions to the trail: the whole story of one intent or order, and lists of events by what they are about.
 
-Everything here takes a connection from `projections.sql.sqlite.open_reader` and answers with structs.
+Everything here takes a reader (`projections.sql.location`) and answers with structs.
 """
 
-import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.base import Value
 from contracts.codec import JournalEvent, decode_event
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
+from projections.sql.database import Reader
+from projections.sql.rows import time_text
 from projections.sql.statements import statements
-from projections.sql.trail_store import time_text
 from projections.trail import TrailRow
 
 EVENTS_MAX = 10_000
@@ -64,7 +64,7 @@ EVERYTHING = EventFilter()
 
 
 def events(
-    connection: sqlite3.Connection,
+    connection: Reader,
     wanted: EventFilter = EVERYTHING,
     *,
     limit: int = EVENTS_MAX,
@@ -78,23 +78,23 @@ def events(
     return read(connection, sql, asked | {"rows": min(limit, EVENTS_MAX)})
 
 
-def named(connection: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> tuple[TrailEvent, ...]:
+def named(connection: Reader, name: str, parameters: dict[str, Any]) -> tuple[TrailEvent, ...]:
     """Run one of the named statements of `queries/trail.sql` that give whole rows."""
     return read(connection, _TRAIL[name], parameters)
 
 
-def read(connection: sqlite3.Connection, sql: str, parameters: dict[str, Any]) -> tuple[TrailEvent, ...]:
+def read(connection: Reader, sql: str, parameters: dict[str, Any]) -> tuple[TrailEvent, ...]:
     """Run a statement that gives whole rows of the trail."""
     return tuple(_event(row) for row in connection.execute(sql, parameters))
 
 
-def position(connection: sqlite3.Connection) -> int:
+def position(connection: Reader) -> int:
     """Give the last journal sequence on the trail, 0 when it is empty."""
     row = connection.execute(_TRAIL["position"]).fetchone()
     return int(row[0])
 
 
-def digests(connection: sqlite3.Connection, after_seq: int, rows: int) -> Sequence[tuple[int, str]]:
+def digests(connection: Reader, after_seq: int, rows: int) -> Sequence[tuple[int, str]]:
     """List sequences with their digests (hex) after a sequence, at most so many."""
     found = connection.execute(_TRAIL["digests_after"], {"seq": after_seq, "rows": rows})
     return [(int(seq), str(digest)) for seq, digest in found]
@@ -111,10 +111,16 @@ def _asked(wanted: EventFilter) -> dict[str, Any]:
     return asked
 
 
-def _event(row: sqlite3.Row) -> TrailEvent:
+def _event(row: Any) -> TrailEvent:
     fields: dict[str, Any] = dict(row)
-    fields["at"] = datetime.fromisoformat(fields["at"])
-    fields["event_at"] = datetime.fromisoformat(fields["event_at"])
+    fields["at"] = moment_of(fields["at"])
+    fields["event_at"] = moment_of(fields["event_at"])
+    fields["body"] = bytes(fields["body"])
     fields["admitted"] = bool(fields["admitted"])
     fields["event"] = decode_event(fields["body"])
     return TrailEvent(**fields)
+
+
+def moment_of(stored: str | datetime) -> datetime:
+    """Read a time as SQLite (text) or PostgreSQL (in the session's zone) gives it."""
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored.astimezone(UTC)

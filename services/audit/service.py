@@ -1,21 +1,16 @@
 """Wires the auditor and the notary to their process."""
 
 import asyncio
-from pathlib import Path
 
 from contracts.enums import Role
 from services.audit.auditor import Auditor, Outside
 from services.audit.checkpoint_files import CheckpointFiles
 from services.audit.checkpoints import Schedule
+from services.audit.location import read_models_of
 from services.audit.notary import Notary
 from services.audit.signing import signer_of
 from services.runtime.lease import hold_right_to_write
 from services.runtime.process import Runtime
-
-
-def trail_path(home: Path) -> Path:
-    """Say where a home folder keeps its trail."""
-    return home / "audit" / "trail.sqlite3"
 
 
 async def serve(runtime: Runtime) -> None:
@@ -30,7 +25,7 @@ async def serve(runtime: Runtime) -> None:
     )
     async with asyncio.TaskGroup() as work:
         work.create_task(_notary(runtime).run(runtime.stopping, _schedule(runtime)))
-        work.create_task(Auditor(outside, trail_path(runtime.settings.home)).run(runtime.stopping))
+        work.create_task(Auditor(outside, read_models_of(runtime.settings)).run(runtime.stopping))
 
 
 def _notary(runtime: Runtime) -> Notary:

@@ -4,11 +4,14 @@ import contextlib
 from pathlib import Path
 
 from contracts.ids import AgentId
-from projections.sql.sqlite import open_reader
+from projections.sql.database import DatabaseUnavailableError
 from projections.sql.story import AmbiguousIdError, Story, story
+from services.audit.location import read_models_of
 from services.cli.outcome import OK, CommandError, UnreachableError, UsageError
 from services.cli.story_text import paragraphs
 from services.cli.terminal import AsJson, Home, chosen_home, console, say_json
+from services.runtime.setting_values import SettingsError
+from services.runtime.settings import load_settings
 
 
 def explain(
@@ -43,9 +46,11 @@ def explain(
 
 def _story(home: Path, story_id: str, agent: AgentId | None) -> Story:
     try:
-        with contextlib.closing(open_reader(home / "audit" / "trail.sqlite3")) as connection:
-            told = story(connection, story_id, agent)
-    except FileNotFoundError as error:
+        with contextlib.closing(read_models_of(load_settings(home)).open_reader()) as reader:
+            told = story(reader, story_id, agent)
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
+    except (FileNotFoundError, DatabaseUnavailableError) as error:
         raise UnreachableError(str(error)) from error
     except AmbiguousIdError as error:
         raise UsageError(f"{error}: say which with --agent") from error

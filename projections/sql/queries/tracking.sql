@@ -2,7 +2,9 @@
 SELECT notification_id FROM tracking WHERE application_name = :application_name;
 
 -- name: others
-SELECT application_name FROM tracking WHERE application_name <> :application_name ORDER BY application_name;
+SELECT application_name FROM tracking
+WHERE application_name LIKE 'JOURNAL\_%' ESCAPE '\' AND application_name <> :application_name
+ORDER BY application_name;
 
 -- name: advance
 INSERT INTO tracking (application_name, notification_id) VALUES (:application_name, :notification_id)

@@ -1,24 +1,11 @@
--- An order's later events do not repeat what it is an order for; its first row, the decision, does.
--- name: insert
-INSERT INTO trail (
-    seq, subject, type, version, at, event_at, agent, intent_id, order_id, symbol, epoch, admitted,
-    correlation_id, causation_seq, traceparent, digest, body
-) VALUES (
-    :seq, :subject, :type, :version, :at, :event_at, :agent, :intent_id, :order_id,
-    coalesce(:symbol, (
-        SELECT symbol FROM trail WHERE order_id = :order_id AND symbol IS NOT NULL ORDER BY seq LIMIT 1
-    )),
-    :epoch, :admitted, :correlation_id, :causation_seq, :traceparent, :digest, :body
-);
-
 -- name: digest_at
 SELECT digest FROM trail WHERE seq = :seq;
 
 -- name: epochs_upto
-SELECT body FROM trail WHERE type = 'epoch.taken' AND admitted = 1 AND seq <= :seq ORDER BY seq;
+SELECT body FROM trail WHERE type = 'epoch.taken' AND admitted AND seq <= :seq ORDER BY seq;
 
 -- name: checkpoint_upto
-SELECT body FROM trail WHERE type = 'audit.checkpoint' AND admitted = 1 AND seq <= :seq
+SELECT body FROM trail WHERE type = 'audit.checkpoint' AND admitted AND seq <= :seq
 ORDER BY seq DESC LIMIT 1;
 
 -- name: fact_upto
@@ -33,9 +20,12 @@ SELECT * FROM trail WHERE order_id = :order_id ORDER BY seq;
 
 -- name: position_changes_upto
 SELECT * FROM trail
-WHERE symbol = :symbol AND admitted = 1 AND seq <= :seq
+WHERE symbol = :symbol AND admitted AND seq <= :seq
   AND type IN ('order.filled', 'broker.position_adopted')
 ORDER BY seq;
+
+-- name: symbol_of_order
+SELECT symbol FROM trail WHERE order_id = :order_id AND symbol IS NOT NULL ORDER BY seq LIMIT 1;
 
 -- name: digests_after
 SELECT seq, digest FROM trail WHERE seq > :seq ORDER BY seq LIMIT :rows;

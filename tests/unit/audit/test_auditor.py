@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.audit import ChainCheckpoint
+from projections.sql.location import Location
 from projections.sql.sqlite import open_reader
 from services.audit.auditor import Auditor, Outside
 from services.audit.decider import Cadence
@@ -52,7 +53,8 @@ class Desk:
             report=self.report,
             ready=lambda: self.report(ready=True),
         )
-        task = asyncio.ensure_future(Auditor(outside, self.trail, cadence).run(stopping))
+        location = Location(account=ACCOUNT, path=self.trail)
+        task = asyncio.ensure_future(Auditor(outside, location, cadence).run(stopping))
         try:
             yield task
         finally:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from projections.sql.trail_store import TrailStore
+from projections.sql.location import Location
 from services.cli.app import main
 from services.cli.outcome import FAILED, OK, UNREACHABLE, USAGE
+from tests.read_models import opened, stretch
 from tests.story_events import ACCOUNT, AgentId, approved, order_id, short_day
-from tests.unit.projections.sql.test_trail_store import rows_of
 
 EVE = AgentId("eve")
 
@@ -18,8 +18,8 @@ EVE = AgentId("eve")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose trail tells a short day, and one intent id that two agents used."""
     folder = tmp_path_factory.mktemp("story")
-    store = TrailStore(folder / "audit" / "trail.sqlite3", ACCOUNT)
-    store.apply(rows_of([*short_day(), approved("i1", agent=EVE)]))
+    store = opened(Location(account=ACCOUNT, path=folder / "audit" / "trail.sqlite3"))
+    stretch(store, [*short_day(), approved("i1", agent=EVE)])
     store.close()
     return folder
 

@@ -7,13 +7,11 @@ import pytest
 from contracts.enums import OrderStatus, Outcome
 from contracts.ids import OPERATOR, AgentId
 from contracts.orders import OrderFilled
-from projections.sql.sqlite import open_reader
 from projections.sql.story import AmbiguousIdError, story
 from projections.sql.trail import EventFilter, events
-from projections.sql.trail_store import TrailStore
+from tests.read_models import KINDS, location_of, opened, stretch
 from tests.story_events import (
     AAPL,
-    ACCOUNT,
     AGENT,
     OPEN,
     approved,
@@ -24,24 +22,25 @@ from tests.story_events import (
     order_id,
     short_day,
 )
-from tests.unit.projections.sql.test_trail_store import rows_of
 
 
-@pytest.fixture
-def trail(tmp_path):
-    """A function that stores a day's events and opens the trail for reading."""
-    opened = []
+@pytest.fixture(params=KINDS)
+def trail(request, tmp_path):
+    """A function that stores a day's events and opens the trail for reading, in both databases."""
+    kind, readers = request.param, []
+    url = request.getfixturevalue("postgres_url") if kind == "postgresql" else None
 
     def stored(day):
-        store = TrailStore(tmp_path / "trail.sqlite3", ACCOUNT)
-        store.apply(rows_of(list(day)))
+        location = location_of(kind, tmp_path, url)
+        store = opened(location)
+        stretch(store, list(day))
         store.close()
-        opened.append(open_reader(store.path))
-        return opened[-1]
+        readers.append(location.open_reader())
+        return readers[-1]
 
     yield stored
-    for connection in opened:
-        connection.close()
+    for reader in readers:
+        reader.close()
 
 
 def test_story_of_a_filled_intent_has_decision_order_fills_position_and_headroom(trail):

@@ -1,0 +1,186 @@
+"""The fold behind the read models: journal messages in, rows out, and the same rows whoever folds them, and when.
+
+Orders and positions are those of `projections.account`, which every process folds; here only what an event changed
+is written down. So an event of a new kind needs nothing here: what it does to an order or a position is seen.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from immutables import Map
+from msgspec.structs import replace
+
+from contracts.base import Value
+from contracts.broker import AccountObserved
+from contracts.codec import JournalEvent
+from contracts.decisions import Decision
+from contracts.ids import OrderId, Symbol
+from contracts.orders import OrderEvent
+from contracts.values import ZERO
+from projections import account, orders
+from projections.account import AccountState
+from projections.chain import Link
+from projections.order_state import OrderState
+from projections.positions import Position
+from projections.sql import rows, tables
+from projections.sql.rows import DayPnl, Execution
+from projections.sql.tables import Changes
+from projections.trail import Subject, TrailRow, TrailState, subject_of
+from projections.trail import evolve as evolve_trail
+
+NEW_YORK = ZoneInfo("America/New_York")
+_KIND_TOKEN = 2
+_CONTROL_KINDS = frozenset({"control", "epoch"})
+
+
+class FoldState(Value, frozen=True, kw_only=True):
+    """Where the fold stands beside the trail: the account, and the day's own sums."""
+
+    account: AccountState = account.EMPTY
+    day: date | None = None
+    pnl: Map[Symbol, DayPnl] = Map()
+
+
+type History = Callable[[OrderId], OrderState | None]
+"""Gives an order that the account let go when a day ended, as its stored rows tell it."""
+type SymbolOf = Callable[[OrderId], Symbol | None]
+"""Gives the symbol that stands first among an order's stored rows."""
+
+
+class Fold:
+    """A fold in progress; what its events do to the tables gathers until somebody takes it."""
+
+    def __init__(self, trail: TrailState, state: FoldState, history: History, symbol_of: SymbolOf) -> None:
+        """Go on from a state."""
+        self.trail = trail
+        self.state = state
+        self._changes = Changes()
+        self._history = history
+        self._symbol_of = symbol_of
+        self._symbols: dict[OrderId, Symbol] = {}
+        self._orders: dict[OrderId, tuple[OrderState, datetime]] = {}
+        self._positions: dict[tuple[date, Symbol], tuple[Position, int]] = {}
+        self._pnl: dict[tuple[date, Symbol], tuple[DayPnl, int]] = {}
+
+    def take_changes(self) -> Changes:
+        """Give what has gathered, and begin anew; the caller stores it before the next event is folded.
+
+        However often a batch changed an order, a position or a sum, only the last of it is written down.
+        """
+        taken, self._changes = self._changes, Changes()
+        taken.replaced[tables.ORDERS] = [rows.of_order(order, at) for order, at in self._orders.values()]
+        positions, sums = self._positions.items(), self._pnl.items()
+        taken.replaced[tables.POSITIONS_BY_DAY] = [rows.of_position(d, p, seq) for (d, _), (p, seq) in positions]
+        taken.replaced[tables.PNL_BY_DAY] = [rows.of_pnl(d, symbol, pnl, seq) for (d, symbol), (pnl, seq) in sums]
+        for gathered in (self._orders, self._positions, self._pnl, self._symbols):
+            gathered.clear()
+        return taken
+
+    def take(self, link: Link, event: JournalEvent, at: datetime) -> TrailRow:
+        """Fold one message; a void one leaves its row on the trail and nothing else."""
+        before = self.state
+        about = self._with_symbol(subject_of(event, link.subject), before.account)
+        self.trail, row = evolve_trail(self.trail, link, event, at, about)
+        self._changes.add(tables.TRAIL, rows.of_trail(row))
+        if row.admitted:
+            self.state = replace(before, account=account.evolve(before.account, event, link.seq))
+            self._model(row, event, before)
+        return row
+
+    def _model(self, row: TrailRow, event: JournalEvent, before: FoldState) -> None:
+        if isinstance(event, Decision):
+            self._changes.add(tables.DECISIONS, rows.of_decision(event, row.seq, row.body, row.symbol))
+        elif isinstance(event, AccountObserved):
+            self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, row.seq))
+        elif row.subject.split(".")[_KIND_TOKEN] in _CONTROL_KINDS:
+            self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, row.seq, row.type, row.body))
+            return
+        self._begin_day(event, row.seq, before.account)
+        if row.order_id is not None:
+            self._order(row.order_id, event, row, before.account)
+        self._executions(event, row, before.account)
+
+    def _with_symbol(self, about: Subject, known: AccountState) -> Subject:
+        """Give an order's later events the symbol that the order is for; they do not repeat it themselves."""
+        order_id = about.order_id
+        if order_id is None:
+            return about
+        if about.symbol is not None:
+            self._symbols.setdefault(order_id, about.symbol)
+            return about
+        order = known.orders.get(order_id)
+        symbol = order.terms.symbol if order else self._symbol_of(order_id) or self._symbols.get(order_id)
+        return about if symbol is None else replace(about, symbol=symbol)
+
+    def _order(self, order_id: OrderId, event: JournalEvent, row: TrailRow, before: AccountState) -> None:
+        now = self.state.account.orders.get(order_id)
+        if now is None and isinstance(event, OrderEvent):
+            now = self._revive(order_id, event, row.seq)
+        if now is not None and now is not before.orders.get(order_id):
+            self._orders[order_id] = now, row.event_at
+
+    def _revive(self, order_id: OrderId, event: OrderEvent, seq: int) -> OrderState | None:
+        """Follow an order that the account let go: its late events change its row all the same."""
+        recent = self._orders.get(order_id)
+        order = recent[0] if recent else self._history(order_id)
+        if order is None:
+            return None
+        return orders.evolve(order, event, seq)  # pyright: ignore[reportArgumentType] - the union of order events
+
+    def _begin_day(self, event: JournalEvent, seq: int, before: AccountState) -> None:
+        """Follow the account's own day; what was held when it ended is held when the next one begins."""
+        counted, known = self.state.account.day.trading_day, self.state.day
+        day = counted or known or event.at.astimezone(NEW_YORK).date()
+        if known is not None and day <= known:
+            return
+        self.state = replace(self.state, day=day, pnl=Map())
+        for symbol in sorted(before.positions):
+            if before.positions[symbol].qty:
+                self._put_position(day, before.positions[symbol], seq)
+
+    def _executions(self, event: JournalEvent, row: TrailRow, before: AccountState) -> None:
+        now = self.state.account.positions
+        if now is before.positions:
+            return
+        symbols = (row.symbol,) if row.symbol is not None and _moved(before, now, row.symbol) else sorted(now)
+        for symbol in symbols:
+            if _moved(before, now, symbol):
+                old = before.positions.get(symbol) or Position(symbol=symbol)
+                self._execution(event, row, old, now[symbol])
+
+    def _execution(self, event: JournalEvent, row: TrailRow, old: Position, new: Position) -> None:
+        day = self.state.day
+        if day is None:
+            raise AssertionError("a day begins before its first event is counted")
+        change = Execution(new.qty - old.qty, new.cash_usd - old.cash_usd, new.realized_usd - old.realized_usd)
+        self._changes.add(tables.FILLS, rows.of_execution(day, event, row, change, new))
+        self._put_position(day, new, row.seq)
+        if row.order_id is not None:
+            pnl = _after(self.state.pnl.get(new.symbol, _NOTHING), change)
+            self.state = replace(self.state, pnl=self.state.pnl.set(new.symbol, pnl))
+            self._pnl[day, new.symbol] = pnl, row.seq
+
+    def _put_position(self, day: date, position: Position, seq: int) -> None:
+        self._positions[day, position.symbol] = position, seq
+
+
+_NOTHING = DayPnl()
+
+
+def _moved(before: AccountState, now: Map[Symbol, Position], symbol: Symbol) -> bool:
+    return now.get(symbol) is not before.positions.get(symbol)
+
+
+def _after(pnl: DayPnl, change: Execution) -> DayPnl:
+    """Add one execution to a day's sums; what cost money was bought, what brought money in was sold."""
+    qty, cash, realized = change
+    bought = qty > 0 or (not qty and cash < 0)
+    return DayPnl(
+        realized_usd=pnl.realized_usd + realized,
+        bought_qty=pnl.bought_qty + (qty if bought else ZERO),
+        bought_usd=pnl.bought_usd - (cash if bought else ZERO),
+        sold_qty=pnl.sold_qty - (ZERO if bought else qty),
+        sold_usd=pnl.sold_usd + (ZERO if bought else cash),
+        fills=pnl.fills + 1,
+    )

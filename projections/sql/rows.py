@@ -1,0 +1,249 @@
+"""One row for each thing: how events and states are written into the tables' columns, in their order."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts.base import Event, Value
+from contracts.broker import AccountObserved
+from contracts.decisions import Decision
+from contracts.ids import Symbol
+from contracts.market import RegimeChanged
+from contracts.orders import OrderTerms
+from contracts.values import ZERO
+from projections.order_state import OrderState
+from projections.positions import Position
+from projections.sql.tables import Row
+from projections.trail import TrailRow
+
+_json = msgspec.json.Encoder()
+
+
+class DayPnl(Value, frozen=True, kw_only=True):
+    """What one symbol's fills realised and moved on one day. Quantities are shares, the rest USD."""
+
+    realized_usd: Decimal = ZERO
+    bought_qty: Decimal = ZERO
+    bought_usd: Decimal = ZERO
+    sold_qty: Decimal = ZERO
+    sold_usd: Decimal = ZERO
+    fills: int = 0
+
+
+class Execution(NamedTuple):
+    """What one event did to a position: shares (signed), money (negative: paid out) and what it realised, in USD."""
+
+    qty: Decimal
+    cash_usd: Decimal
+    realized_usd: Decimal
+
+
+class _DecisionParts(msgspec.Struct):
+    """The parts of a decision that are kept as they stand in the journal."""
+
+    reason: msgspec.Raw = msgspec.Raw(b"null")
+    checks: msgspec.Raw = msgspec.Raw(b"[]")
+    headroom: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_parts = msgspec.json.Decoder(_DecisionParts)
+
+
+def time_text(at: datetime) -> str:
+    """Write a moment in UTC, in the one form that SQLite's tables use, so that text order is time order."""
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
+
+
+def of_trail(row: TrailRow) -> Row:
+    """Write a journal message's row."""
+    return (
+        row.seq,
+        row.subject,
+        row.type,
+        row.version,
+        time_text(row.at),
+        time_text(row.event_at),
+        row.agent,
+        row.intent_id,
+        row.order_id,
+        row.symbol,
+        row.epoch,
+        int(row.admitted),
+        row.correlation_id,
+        row.causation_seq,
+        row.traceparent,
+        row.digest,
+        row.body,
+    )
+
+
+def of_order(order: OrderState, at: datetime) -> Row:
+    """Write an order as it stands after an event of a moment."""
+    terms = order.terms
+    return (
+        order.order_id,
+        order.agent,
+        order.intent_id,
+        terms.symbol,
+        terms.side,
+        terms.order_type,
+        terms.time_in_force,
+        str(terms.qty),
+        _number(terms.limit_price),
+        _number(terms.stop_price),
+        int(terms.extended_hours),
+        order.status,
+        int(order.is_terminal),
+        int(order.reduces),
+        str(order.worst_price),
+        str(order.filled_qty),
+        str(order.filled_notional_usd),
+        _number(order.avg_price),
+        order.broker_order_id and _text(order.broker_order_id),
+        _text(order.detail),
+        terms_json(terms),
+        None if order.valid_until is None else time_text(order.valid_until),
+        order.decision_seq,
+        order.last_seq or order.decision_seq,
+        time_text(at),
+    )
+
+
+def of_position(day: date, position: Position, seq: int) -> Row:
+    """Write what a symbol stands at on a day."""
+    return (
+        day.isoformat(),
+        position.symbol,
+        str(position.qty),
+        str(position.avg_price),
+        str(position.realized_usd),
+        str(position.cash_usd),
+        seq,
+    )
+
+
+def of_execution(day: date, event: Event, row: TrailRow, change: Execution, new: Position) -> Row:
+    """Write what moved a position; an event that tells no price or fill has none."""
+    told = (getattr(event, name, None) for name in ("price", "filled_at", "fill_id"))
+    price, filled_at, fill_id = told
+    return (
+        row.seq,
+        row.type,
+        day.isoformat(),
+        time_text(row.event_at),
+        None if filled_at is None else time_text(filled_at),
+        row.order_id,
+        fill_id and _text(fill_id),
+        row.agent,
+        new.symbol,
+        str(change.qty),
+        _number(price),
+        str(change.cash_usd),
+        str(change.realized_usd),
+        str(new.qty),
+        str(new.avg_price),
+    )
+
+
+def of_pnl(day: date, symbol: Symbol, pnl: DayPnl, seq: int) -> Row:
+    """Write a day's sums for one symbol."""
+    return (
+        day.isoformat(),
+        symbol,
+        str(pnl.realized_usd),
+        str(pnl.bought_qty),
+        str(pnl.bought_usd),
+        str(pnl.sold_qty),
+        str(pnl.sold_usd),
+        pnl.fills,
+        seq,
+    )
+
+
+def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -> Row:
+    """Write a decision; its parts that are lists stay as they stand in the journal."""
+    parts, evidence, terms = _parts.decode(body), decision.evidence, decision.terms
+    return (
+        seq,
+        time_text(evidence.decided_at),
+        evidence.trading_day.isoformat(),
+        time_text(evidence.received_at),
+        decision.agent,
+        decision.intent_id,
+        decision.intent_seq,
+        decision.action,
+        decision.outcome,
+        None if decision.reason is None else decision.reason.code,
+        decision.order_id,
+        symbol,
+        None if terms is None else terms.side,
+        None if terms is None else str(terms.qty),
+        None if decision.reservation is None else str(decision.reservation.notional_usd),
+        None if evidence.regime is None else evidence.regime.regime,
+        decision.state_seq,
+        decision.limits_version,
+        decision.code_version,
+        None if decision.reason is None else bytes(parts.reason).decode(),
+        bytes(parts.checks).decode(),
+        bytes(parts.headroom).decode(),
+    )
+
+
+def of_control(event: Event, seq: int, kind: str, body: bytes) -> Row:
+    """Write a control, also one that this module has never heard of: who, why and which version, if it says so."""
+    told: Mapping[str, Any] = {name: getattr(event, name, None) for name in ("by", "owner", "reason", "version")}
+    by, reason, version = told["by"] or told["owner"], told["reason"], told["version"]
+    return (
+        seq,
+        time_text(event.at),
+        kind,
+        by and _text(by),
+        reason and _text(reason),
+        version,
+        body.decode(),
+    )
+
+
+def of_account(seen: AccountObserved, seq: int) -> Row:
+    """Write the broker's figures."""
+    return (
+        seq,
+        time_text(seen.at),
+        seen.trading_day.isoformat(),
+        str(seen.equity_usd),
+        str(seen.last_equity_usd),
+        str(seen.cash_usd),
+        str(seen.buying_power_usd),
+        int(seen.trading_blocked),
+        _json.encode(seen.positions).decode(),
+    )
+
+
+def of_regime(change: RegimeChanged, seq: int) -> Row:
+    """Write a regime change."""
+    return (
+        seq,
+        time_text(change.at),
+        change.symbol,
+        change.regime,
+        change.previous,
+        str(change.confidence),
+        _json.encode(change.reasons).decode(),
+    )
+
+
+def terms_json(terms: OrderTerms) -> str:
+    """Write all of an order's terms."""
+    return _json.encode(terms).decode()
+
+
+def _number(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _text(text: str) -> str:
+    """Leave out the one character that PostgreSQL's texts cannot hold."""
+    return text.replace("\x00", "")
