@@ -13,6 +13,11 @@ def new_intent_id() -> IntentId:
     return IntentId(uuid.uuid4().hex)
 
 
+def new_insert_id() -> str:
+    """Name one all-or-nothing insert, so that its messages can be told from everybody else's."""
+    return uuid.uuid4().hex
+
+
 def new_traceparent() -> str:
     """Begin a W3C trace: version 00, random trace and span, sampled."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
