@@ -168,9 +168,11 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
 
 def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
     order = None if decision.order_id is None else state.orders.get(decision.order_id)
-    if order is None:
+    reservation = decision.reservation
+    if order is None or reservation is None:
         return state
-    state = _put_order(state, order_state.with_replacement(order, decision, seq))
+    mark_price = None if reservation.reduces else _mid(decision.evidence.quote)  # else no control looked at its quote
+    state = _put_order(state, order_state.with_replacement(order, decision, seq), mark_price)
     if order.reduces:
         return state
     return replace(state, pace=with_order(state.pace, decision.evidence.decided_at))

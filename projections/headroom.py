@@ -13,11 +13,15 @@ from projections.pace import orders_in_window
 
 
 class Used(NamedTuple):
-    """What counts against the limits: the account's totals, one symbol's exposure (USD), orders not yet folded."""
+    """What counts against the limits: the account's totals, one symbol's exposure (USD), and what is not yet folded.
+
+    `orders` counts in the rate, `trades` in the day: a replace is one of the first and none of the second.
+    """
 
     totals: Totals
     symbol_usd: Decimal | None = None
     orders: int = 0
+    trades: int = 0
 
 
 def headroom(state: AccountState, now: datetime, today: date, used: Used | None = None) -> Headroom:
@@ -33,7 +37,7 @@ def headroom(state: AccountState, now: datetime, today: date, used: Used | None 
         net_exposure_usd=_left(limits.max_net_exposure_usd, used.totals.net_usd),
         daily_loss_usd=_left(limits.max_daily_loss_usd, daily_loss_usd(state)),
         drawdown_usd=_left(limits.max_drawdown_usd, drawdown_usd(state)),
-        daily_trades=_trades_left(state, limits, today, used.orders),
+        daily_trades=_trades_left(state, limits, today, used.trades),
         orders_this_minute=orders_lately,
     )
 

@@ -89,6 +89,11 @@ def body(intent_id: str = "i", **fields: Any) -> bytes:
     return json.dumps({k: v for k, v in (base | fields).items() if v is not None}).encode()
 
 
+def intent(kind: str, intent_id: str = "i", **fields: Any) -> bytes:
+    """An intent of another kind than submit, with the fields that are given."""
+    return json.dumps({"type": f"intent.{kind}.v1", "intent_id": intent_id} | fields).encode()
+
+
 def stated(content: bytes, intent_id: str = "i", agent: str = DEMO) -> Stated:
     return Stated(PAPER, AgentId(agent), IntentId(intent_id), content, 1)
 

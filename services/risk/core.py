@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken
 from contracts.decisions import Decision, Evidence
-from contracts.enums import Role
+from contracts.enums import Action, Role
 from contracts.ids import OrderId
 from projections import account
 from projections.account import EMPTY, AccountState
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
+from projections.order_state import OrderState
 from projections.risk_order import RiskOrder
 from projections.state_codec import SCHEMA as STATE_SCHEMA
 from projections.state_codec import decode_state, encode_state
@@ -36,6 +37,15 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
     intent_seq: int
     fence: dict[Role, int]
     state: bytes
+
+
+def _numbered(order: OrderState, decision: Decision, seq: int) -> OrderState:
+    """Note at which sequence the approval of an order, or of its replacement, stands."""
+    if decision.action is not Action.REPLACE:
+        return replace(order, decision_seq=seq)
+    if order.replacement is None:
+        return order  # the broker has answered already
+    return replace(order, replacement=replace(order.replacement, decision_seq=seq))
 
 
 class RiskCore:
@@ -103,7 +113,7 @@ class RiskCore:
         self.intent_seq = max(self.intent_seq, decision.intent_seq)
         order = None if decision.terms is None else self.state.orders.get(OrderId(str(decision.order_id)))
         if order is not None:
-            numbered = replace(order, decision_seq=seq)
+            numbered = _numbered(order, decision, seq)
             self.state = replace(self.state, orders=self.state.orders.set(order.order_id, numbered))
 
     def skip(self, intent_seq: int) -> None:

@@ -8,7 +8,7 @@ from contracts.enums import KillMode, OrderType, Side
 from contracts.ids import OPERATOR, AccountId, IntentId
 from contracts.intents import IntentMeta, SubmitIntent
 from projections.account import AccountState
-from services.risk.decider import Stated
+from services.risk.answer import Stated
 
 
 def closing_intents(state: AccountState, account: AccountId, read_seq: int) -> Iterator[Stated]:

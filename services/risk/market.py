@@ -1,22 +1,24 @@
 """The newest quote and regime of every symbol, straight off the wire; decoded only when a decision needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from contracts import subjects
 from contracts.codec import UndecodableError, decode_market, decode_regime
-from contracts.ids import Symbol
+from contracts.ids import OrderId, Symbol
 from contracts.market import Quote, RegimeChanged
+from projections.order_state import OrderState
 from services.runtime import stream_api
 from services.runtime.connection import Connection
 
 
 class _Named(msgspec.Struct):
-    """Of an intent's many fields, the one that says whose market matters."""
+    """Of an intent's many fields, those that say whose market matters: the symbol, or an order that has one."""
 
     symbol: Any = None
+    order_id: Any = None
 
 
 _named_decoder = msgspec.json.Decoder(_Named)
@@ -52,21 +54,26 @@ class MarketWatch:
     def _keep(self, kept: dict[str, bytes], subject: bytes, body: bytes) -> None:
         kept[subject.decode()] = body
 
-    def evidence_for(self, intent_body: bytes) -> tuple[Quote | None, RegimeChanged | None]:
-        """Give the market of the symbol that an intent names; nothing for one that names none."""
-        symbol = _symbol_of(intent_body)
+    def evidence_for(
+        self, intent_body: bytes, orders: Mapping[OrderId, OrderState]
+    ) -> tuple[Quote | None, RegimeChanged | None]:
+        """Give the market of the symbol that an intent names, or that the order it names has; else nothing."""
+        symbol = _symbol_of(intent_body, orders)
         if symbol is None:
             return None, None
         quote, regime = self._quotes.get(subjects.quote(symbol)), self._regimes.get(subjects.regime(symbol))
         return _quote(quote), _regime(regime)
 
 
-def _symbol_of(intent_body: bytes) -> Symbol | None:
+def _symbol_of(intent_body: bytes, orders: Mapping[OrderId, OrderState]) -> Symbol | None:
     try:
-        symbol = _named_decoder.decode(intent_body).symbol
+        named = _named_decoder.decode(intent_body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return Symbol(symbol) if isinstance(symbol, str) else None
+    if isinstance(named.symbol, str):
+        return Symbol(named.symbol)
+    order = orders.get(OrderId(named.order_id)) if isinstance(named.order_id, str) else None
+    return None if order is None else order.terms.symbol
 
 
 def _regime(body: bytes | None) -> RegimeChanged | None:

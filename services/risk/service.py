@@ -10,8 +10,8 @@ import asyncio
 from contracts import subjects
 from contracts.decisions import Decision, Evidence
 from contracts.enums import Role
+from services.risk.answer import Stated
 from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
-from services.risk.decider import Stated
 from services.risk.flatten import closing_intents
 from services.risk.market import MarketWatch
 from services.runtime.lease import hold_right_to_write
@@ -82,7 +82,7 @@ class RiskService:
         parsed = subjects.parse_intent(received.subject)
         stated = Stated(parsed.account, parsed.agent, parsed.intent_id, received.body, received.seq)
         now = self._runtime.clock.now()
-        quote, regime = self._market.evidence_for(received.body)
+        quote, regime = self._market.evidence_for(received.body, self._core.state.orders)
         evidence = Evidence(
             received_at=received.at,
             decided_at=now,
@@ -125,7 +125,7 @@ class RiskService:
         now = self._runtime.clock.now()
         core = self._core
         for stated in closing_intents(core.state, self._runtime.account, core.read_seq):
-            quote, regime = self._market.evidence_for(stated.body)
+            quote, regime = self._market.evidence_for(stated.body, core.state.orders)
             day = self._runtime.clock.trading_day(now)
             evidence = Evidence(received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime)
             self._decide(stated, evidence, None)

@@ -1,72 +1,150 @@
-"""What one submit intent would mean for the account, measured once so that every check can read it."""
+"""What one order, new or changed, would mean for the account, measured once so that every check can read it."""
 
+from datetime import timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.decisions import Evidence
-from contracts.enums import OrderType, Side
+from contracts.enums import OrderClass
 from contracts.ids import Symbol
-from contracts.intents import SubmitIntent
 from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
-from contracts.values import BPS, ZERO, plain
+from contracts.orders import OrderTerms
+from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import SymbolExposure, Totals, Worst, moved, with_position, with_working, worst
+from projections.order_state import OrderState, Replacement
+from projections.working import Counted, counted
+from services.risk.worst_price import most_shares, price_to_leave, price_to_open
 
-SHORT_MARKUP = Decimal("1.03")
-"""Alpaca values a short sale at max(limit, ask × 1.03) × quantity (orders, buying power)."""
+_MS = timedelta(milliseconds=1)
+_OPENING_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """One intent against one state: the terms, the worst price (USD per share), exposure before and after.
+    """One order's terms against one state: the worst price (USD per share), exposure without it and with it.
 
-    `quote` is the evidence's quote if it can be believed: of this symbol and sane, though perhaps old.
+    `quote` is the evidence's quote if it can be believed: of this symbol and sane, though perhaps old. `order` is
+    the order whose terms change, none for a new one; `held` and all that is `before` are without what it counts now.
+    `worst_price` is that of the new terms, `reserved_price` that of whichever terms are worse.
     """
 
     state: AccountState
     limits: LimitSet
-    intent: SubmitIntent
-    qty: Decimal
+    terms: OrderTerms
     evidence: Evidence
     quote: Quote | None
     reduces: bool
     worst_price: Decimal | None
+    reserved_price: Decimal | None
+    notional_usd: Decimal | None
     held: SymbolExposure
     before: Worst
     after: Worst
     totals_before: Totals
     totals_after: Totals
-
-    @property
-    def notional_usd(self) -> Decimal | None:
-        """Give the order's value at the worst price, unknown without a price."""
-        return None if self.worst_price is None else self.qty * self.worst_price
+    order: OrderState | None = None
+    filled_qty: Decimal = ZERO
 
 
-def measure(state: AccountState, limits: LimitSet, intent: SubmitIntent, evidence: Evidence) -> Situation:
-    """Measure a well-formed intent.
+class _Sized(NamedTuple):
+    """How an order counts: whether it only lowers risk, its worst prices (USD per share), its own value (USD)."""
+
+    reduces: bool
+    worst_price: Decimal | None
+    reserved_price: Decimal | None
+    notional_usd: Decimal | None
+    counted: Counted
+
+
+class _Base(NamedTuple):
+    """What stands without the order: the symbol as stored, its exposure less what the order counts now."""
+
+    stored: SymbolExposure
+    bare: SymbolExposure
+    quote: Quote | None
+
+
+def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: Evidence) -> Situation:
+    """Measure a new order of well-formed terms; one for an amount gets the most shares that it may become.
 
     An order that reduces is exempt from the controls that look at the quote, so its quote marks nothing either.
     """
-    qty = plain(intent.qty or ZERO)
-    stored = state.exposure.of(intent.symbol)
-    reduces = qty <= stored.reducible_qty(intent.side)
-    quote = _believable(evidence.quote, intent.symbol)
-    held = stored if reduces else _marked(stored, quote)
-    worst_price = _price_to_leave(intent, stored) if reduces else _price_to_open(intent, limits, quote)
+    one = state.exposure.of(terms.symbol)
+    quote = _believable(evidence.quote, terms.symbol)
+    if terms.notional_usd is not None:
+        terms = replace(terms, qty=_shares_of(terms.notional_usd, limits, evidence, quote))
+    qty = terms.qty
+    reduces = ZERO < qty <= one.reducible_qty(terms.side) and terms.order_class not in _OPENING_CLASSES
+    price = price_to_leave(terms, one.mark_price) if reduces else price_to_open(terms, limits, quote)
+    value = None if price is None else qty * price
+    notional = value if terms.notional_usd is None or reduces or price is None else terms.notional_usd
+    sized = _Sized(reduces, price, price, notional, Counted(qty, value or ZERO))
+    return _situation((state, limits, evidence), terms, _Base(one, one, quote), sized)
+
+
+def measure_replaced(
+    state: AccountState, limits: LimitSet, order: OrderState, terms: OrderTerms, evidence: Evidence
+) -> Situation:
+    """Measure an order as it counts while both its terms and new ones may fill, as the fold will count it.
+
+    A replacement that makes nothing larger is treated as one that reduces.
+    """
+    stored = state.exposure.of(terms.symbol)
+    quote = _believable(evidence.quote, terms.symbol)
+    now = counted(state.orders, order)
+    bare = with_working(stored, terms.side, -now.qty, -now.notional_usd)
+    leaves = max(terms.qty, order.terms.qty) - order.filled_qty <= bare.reducible_qty(terms.side)
+    is_exit = leaves or order.reduces
+    price = price_to_leave(terms, stored.mark_price) if is_exit else _replaced_price(order, terms, limits, quote)
+    then = now if price is None else _counted_with(state, order, terms, price)
+    lowers = price is not None and then == now
+    reserved = None if price is None else max(price, order.worst_price)
+    notional = None if price is None else max(terms.qty * price, order.terms.qty * order.worst_price)
+    sized = _Sized(leaves or lowers, price, reserved, notional, then)
+    at = _situation((state, limits, evidence), terms, _Base(stored, bare, quote), sized)
+    return replace(at, order=order, filled_qty=order.filled_qty)
+
+
+def _counted_with(state: AccountState, order: OrderState, terms: OrderTerms, price: Decimal) -> Counted:
+    """Count the order as the fold will once the replacement is approved, its group with it."""
+    asked = Replacement(terms=terms, worst_price=price, requested_by=order.agent, decision_seq=0, valid_until=None)
+    changed = replace(order, replacement=asked)
+    return counted(state.orders.set(order.order_id, changed), changed)
+
+
+def _replaced_price(order: OrderState, terms: OrderTerms, limits: LimitSet, quote: Quote | None) -> Decimal | None:
+    """Price new terms; those that only ask for fewer shares keep the price at which they were approved."""
+    if terms.qty <= order.terms.qty and _prices(terms) == _prices(order.terms):
+        return order.worst_price
+    return price_to_open(terms, limits, quote)
+
+
+def _prices(terms: OrderTerms) -> tuple[Decimal | None, ...]:
+    return terms.limit_price, terms.stop_price, terms.trail_price, terms.trail_percent
+
+
+def _situation(
+    of: tuple[AccountState, LimitSet, Evidence], terms: OrderTerms, base: _Base, sized: _Sized
+) -> Situation:
+    state, limits, evidence = of
+    held = base.bare if sized.reduces else _marked(base.bare, base.quote)
     before = worst(held)
-    after = worst(with_working(held, intent.side, qty, qty * (worst_price or ZERO)))
-    totals_before = moved(state.exposure.totals, worst(stored), before)
+    after = worst(with_working(held, terms.side, *sized.counted))
+    totals_before = moved(state.exposure.totals, worst(base.stored), before)
     return Situation(
         state=state,
         limits=limits,
-        intent=intent,
-        qty=qty,
+        terms=terms,
         evidence=evidence,
-        quote=quote,
-        reduces=reduces,
-        worst_price=worst_price,
+        quote=base.quote,
+        reduces=sized.reduces,
+        worst_price=sized.worst_price,
+        reserved_price=sized.reserved_price,
+        notional_usd=sized.notional_usd,
         held=held,
         before=before,
         after=after,
@@ -79,29 +157,14 @@ def _believable(quote: Quote | None, symbol: Symbol) -> Quote | None:
     return quote if quote is not None and quote.symbol == symbol and is_sane(quote) else None
 
 
+def _shares_of(notional_usd: Decimal, limits: LimitSet, evidence: Evidence, quote: Quote | None) -> Decimal:
+    """Give the most shares an amount may become, none while no fresh quote says: old prices bound nothing."""
+    if quote is None or abs(evidence.decided_at - quote.at) > limits.quote_age_max_ms * _MS:
+        return ZERO
+    return most_shares(notional_usd, limits, quote)
+
+
 def _marked(one: SymbolExposure, quote: Quote | None) -> SymbolExposure:
-    return one if quote is None else with_position(one, one.position_qty, (quote.bid_price + quote.ask_price) / 2)
-
-
-def _limit_price(intent: SubmitIntent) -> Decimal:
-    return ZERO if intent.limit_price is None else plain(intent.limit_price)
-
-
-def _price_to_leave(intent: SubmitIntent, held: SymbolExposure) -> Decimal:
-    """Give the price at which a reducing order counts, should the position it reduces be gone when it fills."""
-    return max(_limit_price(intent), held.mark_price)
-
-
-def _price_to_open(intent: SubmitIntent, limits: LimitSet, quote: Quote | None) -> Decimal | None:
-    """Give the worst price per share of an order that takes new risk; none when the market is not known.
-
-    Limit buys cannot pay more than their limit. Market buys are taken at the ask plus the collar. Sales that
-    open a short are taken at max(limit, ask × 1.03), as the broker does.
-    """
-    if intent.side is Side.BUY and intent.order_type is OrderType.LIMIT:
-        return _limit_price(intent)
-    if quote is None:
-        return None
-    if intent.side is Side.BUY:
-        return quote.ask_price * (1 + limits.market_collar_bps * BPS)
-    return max(_limit_price(intent), quote.ask_price * SHORT_MARKUP)
+    if quote is None or not one.position_qty:
+        return one  # without a position a mark values nothing
+    return with_position(one, one.position_qty, (quote.bid_price + quote.ask_price) / 2)

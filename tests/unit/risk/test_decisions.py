@@ -91,13 +91,6 @@ def test_a_cover_that_still_works_no_longer_shields_the_other_symbols() -> None:
     assert (reason.code, reason.headroom) == (C.MAX_NET_EXPOSURE, D(1_000))
 
 
-def test_a_replace_is_denied_because_it_is_not_offered() -> None:
-    content = b'{"type":"intent.replace.v1","intent_id":"i","order_id":"lg-1","qty":"5"}'
-    reason = answer(ready(), content).reason
-    assert reason is not None
-    assert reason.code is C.UNSUPPORTED
-
-
 def test_a_cancel_of_an_ended_order_says_so() -> None:
     approved = answer(ready(), body())
     order_id = OrderId(str(approved.order_id))

@@ -1,0 +1,53 @@
+"""What is said to one intent, and to whom, before it is put on the record."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from contracts.decisions import Check, Headroom, Reservation
+from contracts.enums import Action, Outcome
+from contracts.ids import AccountId, AgentId, IntentId, OrderId
+from contracts.orders import OrderTerms
+from contracts.reasons import Reason
+
+SHOWN_CHARS = 200
+"""So much of what an agent wrote, or of what was wrong with it, is repeated to it."""
+MS = timedelta(milliseconds=1)
+
+
+class Stated(msgspec.Struct, frozen=True):
+    """An intent as it reached risk: who stated it (the server vouched for that), its bytes and its place."""
+
+    account: AccountId
+    agent: AgentId
+    intent_id: IntentId
+    body: bytes
+    seq: int
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """Who decides, and how far it had read."""
+
+    epoch: int
+    code_version: str
+    state_seq: int
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said to one intent, before it is put on the record."""
+
+    action: Action | None = None
+    outcome: Outcome = Outcome.DENIED
+    order_id: OrderId | None = None
+    order_ids: tuple[OrderId, ...] = ()
+    reason: Reason | None = None
+    terms: OrderTerms | None = None
+    reservation: Reservation | None = None
+    checks: tuple[Check, ...] = ()
+    headroom: Headroom | None = None
+    valid_until: datetime | None = None
+
+
+def no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answer:
+    """Deny."""
+    return Answer(action=action, reason=reason, checks=checks)

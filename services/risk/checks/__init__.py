@@ -1,0 +1,78 @@
+"""The controls on a new or changed order: one pure function each, in order of precedence.
+
+A check measures one thing and answers with what it measured and, when that does not pass, the reason. It denies
+when the fact it needs is missing. Orders that strictly reduce a position, and replacements that only lower what
+counts, are exempt from every control that bounds new risk: a limit must never trap a position.
+"""
+
+from msgspec.structs import replace
+
+from contracts.decisions import Check
+from contracts.reasons import DenialCode, Reason
+from services.risk.checks.account import (
+    check_account_age,
+    check_daily_loss,
+    check_daily_trades,
+    check_drawdown,
+    check_order_rate,
+)
+from services.risk.checks.findings import Control
+from services.risk.checks.quotes import check_max_spread, check_quote_age, check_quote_sanity
+from services.risk.checks.sizes import (
+    check_gross_exposure,
+    check_net_exposure,
+    check_order_notional,
+    check_position_notional,
+)
+from services.risk.checks.standing import (
+    check_breaks,
+    check_crosses_zero,
+    check_kill_switch,
+    check_symbol_allowlist,
+    check_unknown_orders,
+)
+from services.risk.situation import Situation
+
+C = DenialCode
+
+CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
+    (check_kill_switch, (C.KILL_SWITCH,)),
+    (check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
+    (check_crosses_zero, (C.CROSSES_ZERO,)),
+    (check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
+    (check_breaks, (C.RECONCILIATION_BREAK,)),
+    (check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
+    (check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
+    (check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
+    (check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
+    (check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
+    (check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
+    (check_order_rate, (C.ORDER_RATE,)),
+    (check_daily_trades, (C.MAX_DAILY_TRADES,)),
+    (check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
+    (check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
+    (check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
+    (check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
+)
+"""Every control with the reasons it may give, in the order in which reasons win."""
+
+
+def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
+    """Apply every control, so that the record shows all of them; the first reason wins."""
+    checks: list[Check] = []
+    reasons: list[Reason] = []
+    for control, _ in CONTROLS:
+        found = control(at)
+        if isinstance(found, Check):
+            checks.append(found)
+        else:
+            checks.append(found.check)
+            reasons.append(found.reason)
+    return tuple(checks), _first(reasons) if reasons else None
+
+
+def _first(reasons: list[Reason]) -> Reason:
+    """Give the first reason, with a quantity that would also pass the controls that come after it."""
+    sizes = [reason.max_acceptable_qty for reason in reasons if reason.max_acceptable_qty is not None]
+    first = reasons[0]
+    return first if first.max_acceptable_qty is None else replace(first, max_acceptable_qty=min(sizes))
