@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.simulator.core.rules import Rules
 from tests.unit.simulator.process import RunningSimulator, until
+from tests.unit.simulator.world import World
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # alpaca-py still uses websockets.legacy
@@ -23,6 +26,7 @@ with warnings.catch_warnings():
         PortfolioHistory,
         Position,
         TradeAccount,
+        TradeUpdate,
         Watchlist,
     )
     from alpaca.trading.requests import (
@@ -343,3 +347,35 @@ def test_a_trail_is_replaced(client: TradingClient) -> None:
     until(lambda: client.get_order_by_id(order.id).status.value == "new")
     fresh = client.replace_order_by_id(order.id, ReplaceOrderRequest(trail=4))
     assert (fresh.trail_percent, fresh.trail_price, fresh.hwm) == ("4", None, order.hwm)
+
+
+def test_every_trade_update_is_parsed() -> None:
+    world = World(Rules(always_open=False, done_for_day=True, partial_percent=100, fill_ms=0))
+    exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
+    world.submit(qty="100", order_class="bracket", time_in_force="gtc", **exits)
+    world.wait(100)
+    world.move("AAPL", "110.00", "110.10")
+    resting = world.submit(qty="1", type="limit", limit_price="100", time_in_force="gtc")
+    world.wait(100)
+    world.replace(resting.id, limit_price="101")
+    world.wait(100)
+    lost = world.submit(qty="1", type="limit", limit_price="105")
+    world.wait(100)
+    world.replace(lost.id, limit_price="106")
+    world.move("AAPL", "104.00", "104.10")
+    world.wait(100)
+    lost = world.submit(qty="1", type="limit", limit_price="102")
+    world.submit(qty="1", type="limit", limit_price="99")
+    world.wait(100)
+    world.cancel(lost.id)
+    world.move("AAPL", "101.90", "102.00")
+    world.wait(7 * 3_600_000)
+    world.submit(qty="1", type="limit", limit_price="90")
+    world.store.close()
+    parsed = [TradeUpdate(**msgspec.json.decode(msgspec.json.encode(update))) for update in world.updates]
+    told = {str(getattr(update.event, "value", update.event)) for update in parsed}
+    assert told == {
+        *("accepted", "pending_new", "new", "partial_fill", "fill", "held", "restated", "canceled", "expired"),
+        *("pending_cancel", "pending_replace", "replaced", "rejected", "done_for_day"),
+        *("order_cancel_rejected", "order_replace_rejected"),
+    }

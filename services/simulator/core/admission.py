@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.simulator.core.assets import Asset
 from services.simulator.core.auctions import check_window
 from services.simulator.core.book import Book
+from services.simulator.core.complex_forms import Exits, check_order_of_prices
 from services.simulator.core.drafting import Drafting, linked, reserving, trailing
 from services.simulator.core.errors import forbidden, malformed, unprocessable
 from services.simulator.core.forms import ONE_CHANCE, OrderRequest
@@ -72,6 +73,7 @@ class Admission:
             application = replace(self._application(request, rules, now), exempt=bool(old.order.group_id))
             if is_exit:  # it trades for its entry: nothing new is opened
                 self._check_id(application)
+                _check_exit(old, aside, application)
             else:
                 self._check(application)
         finally:
@@ -165,3 +167,19 @@ def _check_stop_loss(application: Application) -> None:
         raise unprocessable("stop_loss.stop_price must be <= base_price - 0.01", base_price=str(plain(base)))
     if exit_side == "buy" and found.stop_price < base + CENT:
         raise unprocessable("stop_loss.stop_price must be >= base_price + 0.01", base_price=str(plain(base)))
+
+
+def _check_exit(old: Ticket, pair: list[Ticket], application: Application) -> None:
+    """Refuse an exit's new price when the market has passed it, or when it is no longer beyond the other exit's."""
+    request = application.request
+    if application.rules.stop_side_checked and not old.waiting:
+        _check_stop_side(request, application.quote)
+    prices = {ticket.order.group_role: ticket.order for ticket in pair if ticket is not old}
+    profit, stop = prices.get("take_profit"), prices.get("stop_loss")
+    is_profit = old.order.group_role == "take_profit"
+    found = Exits(
+        order_class=old.order.order_class,
+        take_profit_price=request.limit_price if is_profit else profit and profit.limit_price,
+        stop_price=stop and stop.stop_price if is_profit else request.stop_price,
+    )
+    check_order_of_prices(found, request.side)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.simulator.core.orders import Order
+from services.simulator.core.orders import Execution, Order
 from services.simulator.core.rules import Rules
 from tests.unit.simulator.world import RULES, World, refusal
 
@@ -179,6 +179,29 @@ def test_a_working_exit_is_replaced_while_the_other_holds_the_same_shares() -> N
     assert statuses(world, profit, stop, fresh) == ["new", "replaced", "new"]
     world.move("AAPL", "91.90", "92.00")
     assert statuses(world, profit, fresh) == ["canceled", "filled"]
+
+
+def test_a_replaced_exit_stays_on_its_side_of_the_other_and_of_the_market() -> None:
+    world = World()
+    entry = world.submit(**BRACKET, type="limit", limit_price="95")
+    profit, stop = legs(entry)
+    assert refusal(lambda: world.replace(profit.id, limit_price="90")).code == 42210000
+    assert refusal(lambda: world.replace(stop.id, stop_price="110")).code == 42210000
+    world.move("AAPL", "94.00", "94.10")
+    world.wait(200)
+    assert refusal(lambda: world.replace(stop.id, stop_price="94.50")).code == 42210000
+
+
+def test_a_half_filled_entry_that_is_canceled_takes_its_exits_along() -> None:
+    world = World()
+    entry = world.submit(**BRACKET, type="limit", limit_price="95")
+    world.wait(100)
+    ticket = world.broker.find(entry.id)
+    world.act(lambda broker, now: broker.recorder.execute(ticket, Execution(Decimal(4), Decimal(95)), now))
+    world.cancel(entry.id)
+    world.wait(100)
+    assert statuses(world, entry, *legs(entry)) == ["canceled", "canceled", "canceled"]
+    assert world.broker.book.qty("AAPL") == Decimal(4)
 
 
 def test_the_exits_of_a_replaced_entry_hang_on_its_replacement() -> None:
