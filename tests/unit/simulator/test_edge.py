@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
+from msgspec.structs import replace
 
 from services.simulator.exchange import Exchange
 from services.simulator.settings import checked, keys
@@ -165,3 +166,30 @@ def test_keys_that_are_given_win_over_those_that_are_kept(tmp_path: Path) -> Non
     made = keys(checked({"data_dir": str(tmp_path)}))
     given = keys(checked({"data_dir": str(tmp_path), "key_id": "MINE"}))
     assert (given.key_id, given.secret_key) == ("MINE", made.secret_key)
+
+
+def test_every_open_point_can_be_set_by_a_word(tmp_path: Path) -> None:
+    words = {
+        "gtc_days": "30",
+        "buy_stop_collar": "false",
+        "stop_side_checked": "false",
+        "replacement_carries_fills": "false",
+        "client_id_reuse": "true",
+        "done_for_day": "true",
+        "entitled_tifs": "ioc",
+        "check_order": "power, position, wash, blocks, id",
+        "power_formula": "last_equity",
+    }
+    rules = checked({"data_dir": str(tmp_path), **words}).rules()
+    assert rules == replace(
+        checked({"data_dir": str(tmp_path)}).rules(),
+        gtc_days=30,
+        buy_stop_collar=False,
+        stop_side_checked=False,
+        replacement_carries_fills=False,
+        client_id_reuse=True,
+        done_for_day=True,
+        entitled_tifs=frozenset({"ioc"}),
+        check_order=("power", "position", "wash", "blocks", "id"),
+        power_formula="last_equity",
+    )
