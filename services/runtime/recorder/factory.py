@@ -57,15 +57,17 @@ class JetStreamFactory(InfrastructureFactory[SqlTrackingRecorder]):
             raise InfrastructureFactoryError(f"LOCKGATE_ACCOUNT {self._account!r} is no account's name")
         self._thread: LoopThread | None = None
         self._log: EventLog | None = None
+        self._trackers: list[SqlTrackingRecorder] = []
 
     def close(self) -> None:
-        """Close the link and end its thread."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        if self._log is not None:
-            thread.call(self._log.connection.close())
-        thread.close()
+        """Close what was opened: databases, the link and its thread."""
+        while self._trackers:
+            self._trackers.pop().database.close()
+        (thread, self._thread), (log, self._log) = (self._thread, None), (self._log, None)
+        if thread is not None:
+            if log is not None:
+                thread.call(log.connection.close())
+            thread.close()
 
     def mapper(
         self, transcoder: Transcoder | None = None, mapper_class: type[Mapper[Any]] | None = None
@@ -88,7 +90,9 @@ class JetStreamFactory(InfrastructureFactory[SqlTrackingRecorder]):
         self, tracking_recorder_class: type[SqlTrackingRecorder] | None = None
     ) -> SqlTrackingRecorder:
         """Give a recorder of positions in the SQL database that `DATABASE_URL` names."""
-        return tracking_recorder(self.env, self._account, tracking_recorder_class)
+        recorder = tracking_recorder(self.env, self._account, tracking_recorder_class)
+        self._trackers.append(recorder)
+        return recorder
 
     def process_recorder(self) -> ProcessRecorder:
         """Refuse: a stream and a SQL database share no transaction."""
@@ -96,16 +100,25 @@ class JetStreamFactory(InfrastructureFactory[SqlTrackingRecorder]):
 
     def _opened(self) -> tuple[LoopThread, EventLog]:
         if self._thread is None or self._log is None:
-            self._thread = LoopThread()
-            self._log = self._thread.call(self._open())
+            thread = LoopThread()
+            try:
+                self._log = thread.call(self._open())
+            except BaseException:
+                thread.close()
+                raise
+            self._thread = thread
         return self._thread, self._log
 
     async def _open(self) -> EventLog:
         url, user = self._needed("LOCKGATE_NATS_URL"), self._needed("LOCKGATE_NATS_USER")
         connection = await connect(url, user, self.env.get("LOCKGATE_NATS_SEED") or None, reconnect=True)
         log = EventLog(connection, self._account)
-        if self._mode is RecorderMode.AGGREGATES:
-            await _ensure_stream(log)
+        try:
+            if self._mode is RecorderMode.AGGREGATES:
+                await _ensure_stream(log)
+        except BaseException:
+            await connection.close()
+            raise
         return log
 
     def _chosen_mode(self) -> RecorderMode:

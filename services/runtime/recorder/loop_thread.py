@@ -6,7 +6,6 @@ from collections.abc import Coroutine
 from concurrent.futures import CancelledError
 from typing import Any
 
-import uvloop
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from services.runtime.ports import JournalUnavailableError
@@ -21,7 +20,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         """Start the thread."""
-        self.loop = uvloop.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="lockgate-recorder", daemon=True)
         self._thread.start()
 
@@ -54,10 +53,17 @@ class LoopThread:
             left = asyncio.all_tasks(self.loop)
             for task in left:
                 task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.loop.run_until_complete(_settled(left))
             self.loop.close()
 
 
 async def _bounded[T](work: Coroutine[Any, Any, T], within_s: float | None) -> T:
     async with asyncio.timeout(within_s):
         return await work
+
+
+async def _settled(tasks: set[asyncio.Task[Any]]) -> None:
+    """Let what was cancelled end, and closed links be told so."""
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.sleep(0)
