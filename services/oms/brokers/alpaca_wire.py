@@ -182,6 +182,7 @@ def order_report(wire: WireOrder, role: LegRole | None = None) -> BrokerOrder:
         side=_SIDES.get(wire.side or ""),
         terms=_terms(wire, order_class),
         filled_qty=finite(wire.filled_qty or ZERO),
+        has_totals=wire.filled_qty is not None,
         filled_avg_price=finite_or_none(wire.filled_avg_price),
         submitted_at=utc_or_none(wire.submitted_at),
         updated_at=utc_or_none(wire.updated_at),

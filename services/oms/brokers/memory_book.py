@@ -6,6 +6,7 @@ it starts at zero with what the old order left, or carries the old totals on, as
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -231,7 +232,7 @@ class MemoryBook:
             side=terms.side,
             terms=None if terms.notional_usd is not None else bare(terms),
             submitted_at=now,
-            updated_at=now,
+            updated_at=self._stamp(),
             order_class=terms.order_class,
             **facts,
         )
@@ -370,7 +371,7 @@ class MemoryBook:
         return self._told(event, order_id)
 
     def _change(self, order_id: OrderId, **facts: Any) -> None:
-        self.orders[order_id] = replace(self.orders[order_id], updated_at=self.clock.now(), **facts)
+        self.orders[order_id] = replace(self.orders[order_id], updated_at=self._stamp(), **facts)
 
     def _told(self, event: str, order_id: OrderId, **facts: Any) -> BrokerUpdate:
         order = self.orders[order_id]
@@ -387,6 +388,10 @@ class MemoryBook:
     def _mid(self, symbol: Symbol) -> Decimal | None:
         quoted = self.quotes.get(symbol)
         return None if quoted is None else (quoted.bid + quoted.ask) / 2
+
+    def _stamp(self) -> datetime:
+        """Stamp a change; no two changes share a stamp, though the clock may stand still."""
+        return self.clock.now() + timedelta(microseconds=self._next())
 
     def _next(self) -> int:
         self._count += 1

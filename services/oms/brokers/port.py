@@ -51,6 +51,8 @@ class BrokerOrder(Report, frozen=True, kw_only=True):
     side: Side | None = None
     terms: OrderTerms | None = None
     filled_qty: Decimal = ZERO
+    has_totals: bool = True
+    """False where the broker left its totals out: nothing may be concluded from the zero that stands for them."""
     filled_avg_price: Decimal | None = None
     submitted_at: datetime | None = None
     updated_at: datetime | None = None
