@@ -1,14 +1,23 @@
 """Proves, or disproves, that journal, signed checkpoints and trail tell the same."""
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from contracts.audit import ChainCheckpoint, SignedCheckpoint
 from contracts.base import Value
 from contracts.codec import UndecodableError, decode_event
-from projections.chain import DIGEST_BYTES, FINGERPRINT_BYTES, Chain, Link, extend, fingerprint, genesis
+from projections.chain import (
+    DIGEST_BYTES,
+    FINGERPRINT_BYTES,
+    Chain,
+    ChainGapError,
+    Link,
+    extend,
+    fingerprint,
+    genesis,
+)
 from projections.fence import OPEN_FENCE, admits, raise_fence
+from projections.sql.database import Reader
 from projections.sql.trail import digests, position
 from services.runtime.ports import JournalGapError, RawJournal, Received
 from services.runtime.reading import catch_up_raw
@@ -116,7 +125,7 @@ class _Comparison:
 
 async def verify(
     journal: RawJournal,
-    trail: sqlite3.Connection | None = None,
+    trail: Reader | None = None,
     signed: Sequence[SignedCheckpoint] = (),
     on_message: OnMessage | None = None,
 ) -> Verdict:
@@ -136,7 +145,7 @@ async def verify(
                 return _verdict(comparison, received.seq, fault)
             if on_message is not None:
                 on_message(received.seq)
-    except JournalGapError as gap:
+    except (JournalGapError, ChainGapError) as gap:
         return _verdict(comparison, comparison.chain.seq + 1, str(gap))
     ended = _ended_early(trail, comparison.notarized.end_seq, await journal.last_seq())
     return _verdict(comparison, None if ended is None else last_seq + 1, ended or "")
@@ -147,7 +156,7 @@ def link_of_raw(received: Received) -> Link:
     return Link(seq=received.seq, subject=received.subject, body=received.body, headers=received.headers)
 
 
-def _ended_early(trail: sqlite3.Connection | None, signed_seq: int, last_seq: int) -> str | None:
+def _ended_early(trail: Reader | None, signed_seq: int, last_seq: int) -> str | None:
     """Say by what the journal went on beyond its end, if it ever did."""
     if signed_seq > last_seq:
         return f"the journal ends before this, and messages up to {signed_seq} were signed: its tail was cut off"
@@ -155,7 +164,7 @@ def _ended_early(trail: sqlite3.Connection | None, signed_seq: int, last_seq: in
     return f"the trail goes on to {known_seq}, the journal ends before this" if known_seq > last_seq else None
 
 
-def _recorded_digests(trail: sqlite3.Connection | None) -> Iterator[tuple[int, str]]:
+def _recorded_digests(trail: Reader | None) -> Iterator[tuple[int, str]]:
     after_seq = 0
     while trail is not None and (found := digests(trail, after_seq, DIGESTS_PER_READ)):
         yield from found

@@ -10,7 +10,7 @@ from services.runtime.settings import VERSION
 
 _RUNNING, _TRADING = Group("Run", sort_key=1), Group("Trade", sort_key=2)
 _READING, _CARING = Group("Understand", sort_key=3), Group("Look after", sort_key=4)
-_GENERAL = Group("General", sort_key=5)
+_PROVING, _GENERAL = Group("Prove", sort_key=5), Group("General", sort_key=6)
 
 COMMANDS = (
     ("up", "services.cli.up:up", _RUNNING, "Start everything: NATS, broker or simulator, and the five processes."),
@@ -22,6 +22,15 @@ COMMANDS = (
     ("resume", "services.cli.controls:resume", _TRADING, "Release the kill switch."),
     ("tail", "services.cli.tail:tail", _READING, "Follow the journal."),
     ("explain", "services.cli.explain:explain", _READING, "Tell the whole story of one intent or order."),
+    ("state", "services.cli.state:state", _READING, "Show the account as it stood at a sequence or a time."),
+    ("diff", "services.cli.state:diff", _READING, "Show what changed in the account between two places."),
+    ("timeline", "services.cli.events:timeline", _READING, "Tell what happened to a symbol or an agent, in order."),
+    ("events", "services.cli.events:events", _READING, "List events by type, time, correlation or symbol."),
+    ("limits", "services.cli.limits:limits", _READING, "Show the versions of the limits, and what differs."),
+    ("whatif", "services.cli.whatif:whatif", _READING, "Decide a stretch again under other limits."),
+    ("verify", "services.cli.verify:verify", _PROVING, "Prove that nobody changed the record."),
+    ("export", "services.cli.exporting:export", _PROVING, "Write the journal to a file, with a signed manifest."),
+    ("import", "services.cli.exporting:import_", _PROVING, "Carry an export into an empty server."),
     ("schema", "services.cli.schema:schema", _READING, "Print the JSON Schema of the messages."),
     ("doctor", "services.cli.doctor:doctor", _CARING, "Look for what is wrong, and say how to put it right."),
     ("sim", "services.cli.sim:sim", _CARING, "Look into the simulator, and make it misbehave on command."),

@@ -86,3 +86,16 @@ def test_what_cannot_be_told_is_said_with_an_exit_code(
 def test_without_a_trail_there_is_nothing_to_reach(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "i1", "--home", str(tmp_path)]) == UNREACHABLE
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_the_tree_says_what_caused_what(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = explained(home, capsys, "i2")
+    tree = text[text.index("because") :].splitlines()[1:]
+    marks = [line.split("approved")[0].strip()[:3] for line in tree]
+    requested = next(line for line in tree if "cancel requested" in line)
+    decided = next(line for line in tree if "approved: cancel" in line)
+    assert tree.index(requested) == tree.index(decided) + 1
+    assert requested.index("~") > decided.index("11")
+    assert marks[0] != marks[1]
+    causes = json.loads(explained(home, capsys, "i2", "--json"))["causes"]
+    assert (11, [12]) in [(node["seq"], [child["seq"] for child in node["children"]]) for node in causes]

@@ -8,67 +8,22 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.controls import LimitsSet
-from contracts.decisions import Decision
-from contracts.enums import Outcome, Side
-from contracts.ids import FillId, IntentId, OrderId
+from contracts.enums import Side
+from contracts.ids import IntentId, OrderId
 from contracts.limits import LimitSet
-from contracts.orders import OrderCanceled, OrderFilled
-from projections import account
+from contracts.orders import OrderCanceled
 from services.risk.decider import Stamp, Stated, decide
 from services.risk.whatif import WhatIf
 from services.risk.whatif_report import WhatIfReport
-from tests.risk_world import DEMO, NOW, PAPER, body, evidence, kill, limits_set, observed, quote
+from tests.prepared_day import Day, cancel
+from tests.risk_world import DEMO, NOW, PAPER, body, evidence, kill, observed, quote
 
 
-class Day:
-    """A prepared journal: every intent is decided as risk would have, approved orders fill whole at once."""
-
-    def __init__(self, **limits: Any) -> None:
-        self.events: list[Any] = []
-        self.state = account.EMPTY
-        self.add(limits_set(**({"order_rate_per_min": 1000} | limits)))
-        self.add(observed())
-
-    def add(self, event: Any) -> int:
-        self.events.append(event)
-        self.state = account.evolve(self.state, event, len(self.events))
-        return len(self.events)
-
-    def ask(self, intent_id: str, qty: str, *, fill: str | None = "100", **fields: Any) -> Decision:
-        at = NOW + timedelta(seconds=len(self.events))
-        seen = evidence(quote(at=at), at=at)
-        content = body(intent_id, qty=qty, **fields)
-        stated = Stated(PAPER, DEMO, IntentId(intent_id), content, len(self.events))
-        decision = decide(self.state, stated, seen, Stamp(1, "test", len(self.events)))
-        self.add(decision)
-        if decision.outcome is Outcome.APPROVED and decision.terms is not None and fill is not None:
-            self.fill(decision, fill)
-        return decision
-
-    def fill(self, decision: Decision, price: str) -> None:
-        terms = decision.terms
-        assert terms is not None
-        self.add(
-            OrderFilled(
-                epoch=1,
-                at=decision.at,
-                correlation_id=decision.intent_id,
-                order_id=OrderId(str(decision.order_id)),
-                fill_id=FillId(f"x-{decision.intent_id}"),
-                symbol=terms.symbol,
-                side=terms.side,
-                qty=terms.qty,
-                price=Decimal(price),
-                cum_qty=terms.qty,
-                filled_at=decision.at,
-            )
-        )
-
-    def what_if(self, first_seq: int = 1, **overrides: Any) -> WhatIfReport:
-        asked = WhatIf(PAPER, overrides, first_seq)
-        for seq, event in enumerate(self.events, 1):
-            asked.take(seq, event)
-        return asked.finish()
+def what_if(day: Day, first_seq: int = 1, **overrides: Any) -> WhatIfReport:
+    asked = WhatIf(PAPER, overrides, first_seq)
+    for seq, event in enumerate(day.events, 1):
+        asked.take(seq, event)
+    return asked.finish()
 
 
 def flips(report: WhatIfReport) -> list[tuple[str, str, str]]:
@@ -85,7 +40,7 @@ def prepared() -> Day:
 
 
 def test_halving_the_order_limit_names_exactly_the_intents_of_a_hand_count():
-    report = prepared().what_if(max_order_notional_usd=Decimal(2500))
+    report = what_if(prepared(), max_order_notional_usd=Decimal(2500))
     # a 1,000 and c 2,500 still pass; b 2,600 and d 3,000 do not; e 6,000 never did. f sells 40 of the 91 that were
     # held; of the 35 that would have been held it is no longer a reduction, and would turn the position around.
     assert flips(report) == [
@@ -109,7 +64,7 @@ def test_halving_the_order_limit_names_exactly_the_intents_of_a_hand_count():
 
 
 def test_the_same_limits_flip_nothing_and_give_the_same_figures():
-    report = prepared().what_if()
+    report = what_if(prepared())
     assert (report.flips, report.consequences, report.changes) == ((), (), ())
     assert report.peak_gross.was_usd == report.peak_gross.would_be_usd == Decimal(9100)
     assert report.profit.was_usd == report.profit.would_be_usd
@@ -120,7 +75,7 @@ def test_peak_exposure_and_profit_are_those_of_the_orders_that_remain():
     day.ask("small", "10")
     day.ask("large", "40")
     day.ask("out", "50", side="sell", limit_price="99", fill="110")
-    report = day.what_if(max_order_notional_usd=Decimal(2000))
+    report = what_if(day, max_order_notional_usd=Decimal(2000))
     assert (report.peak_gross.was_usd, report.peak_gross.would_be_usd) == (5000, 1000)
     # 50 bought at 100, sold at 110; under the other limit only 10 would be held, and a sale of 50 crosses zero.
     assert report.profit.was_usd == 500
@@ -131,7 +86,7 @@ def test_an_order_that_only_wider_limits_approve_fills_at_the_far_side_of_its_qu
     day = Day()
     day.ask("wide", "60")
     day.ask("later", "1", fill="100.10")
-    report = day.what_if(max_order_notional_usd=Decimal(10_000))
+    report = what_if(day, max_order_notional_usd=Decimal(10_000))
     assert flips(report) == [("wide", "denied", "approved")]
     assert report.orders_assumed == 1
     assert (report.peak_gross.was_usd, report.peak_gross.would_be_usd) == (Decimal("100.1"), Decimal("6106.1"))
@@ -143,7 +98,7 @@ def test_an_order_that_only_wider_limits_approve_fills_at_the_far_side_of_its_qu
 def test_an_assumed_limit_order_below_the_market_counts_until_its_end_and_never_fills(tif: str, peak: Decimal):
     day = Day()
     day.ask("deep", "60", limit_price="90", time_in_force=tif)
-    report = day.what_if(max_order_notional_usd=Decimal(10_000))
+    report = what_if(day, max_order_notional_usd=Decimal(10_000))
     assert flips(report) == [("deep", "denied", "approved")]
     assert (report.peak_gross.would_be_usd, report.profit.would_be_usd) == ((peak if tif == "day" else 0), 0)
 
@@ -156,17 +111,15 @@ def test_an_assumed_day_order_is_over_on_the_next_exchange_day():
     seen = replace(evidence(quote(at=tomorrow), at=tomorrow), trading_day=tomorrow.date())
     stated = Stated(PAPER, DEMO, IntentId("next"), body("next", qty="40"), 9)
     day.add(decide(day.state, stated, seen, Stamp(1, "test", len(day.events))))
-    assert flips(day.what_if(max_order_notional_usd=Decimal(10_000))) == [("deep", "denied", "approved")]
+    assert flips(what_if(day, max_order_notional_usd=Decimal(10_000))) == [("deep", "denied", "approved")]
 
 
 def test_a_cancel_of_an_order_that_never_came_to_be_is_a_consequence_not_a_flip():
     day = Day()
     working = day.ask("a", "40", limit_price="90", fill=None)
-    content = body("c", type="intent.cancel.v1", order_id=working.order_id)
-    stated = Stated(PAPER, DEMO, IntentId("c"), content, 5)
-    day.add(decide(day.state, stated, evidence(), Stamp(1, "test", len(day.events))))
+    day.state_intent("c", cancel("c", working.order_id))
     day.add(OrderCanceled(epoch=1, at=NOW, order_id=OrderId(str(working.order_id))))
-    report = day.what_if(max_order_notional_usd=Decimal(100))
+    report = what_if(day, max_order_notional_usd=Decimal(100))
     assert flips(report) == [("a", "approved", "denied")]
     assert [(flip.intent_id, flip.would_be_code) for flip in report.consequences] == [("c", "ORDER_NOT_FOUND")]
 
@@ -174,7 +127,7 @@ def test_a_cancel_of_an_order_that_never_came_to_be_is_a_consequence_not_a_flip(
 def test_only_the_stretch_is_decided_again():
     day = prepared()
     place = next(seq for seq, event in enumerate(day.events, 1) if getattr(event, "intent_id", "") == "c")
-    report = day.what_if(place, max_order_notional_usd=Decimal(2500))
+    report = what_if(day, place, max_order_notional_usd=Decimal(2500))
     assert [flip[0] for flip in flips(report)] == ["d"]  # 61 would be held, so f still reduces
     assert (report.first_seq, report.decisions) == (place, 4)
 
@@ -184,7 +137,7 @@ def test_limits_set_within_the_stretch_keep_what_is_overridden():
     day.add(LimitsSet(epoch=0, at=NOW, version=2, limits=LimitSet(max_daily_trades=1), by="t", reason="t"))
     day.ask("a", "30")
     day.ask("b", "1")
-    report = day.what_if(max_order_notional_usd=Decimal(1000))
+    report = what_if(day, max_order_notional_usd=Decimal(1000))
     assert [(flip.intent_id, flip.would_be) for flip in report.flips] == [("a", "denied"), ("b", "approved")]
 
 
@@ -192,7 +145,7 @@ def test_a_kill_switch_in_the_stretch_still_holds():
     day = Day()
     day.add(kill())
     day.ask("a", "60")
-    report = day.what_if(max_order_notional_usd=Decimal(100_000))
+    report = what_if(day, max_order_notional_usd=Decimal(100_000))
     assert report.flips == ()
 
 
@@ -202,7 +155,7 @@ def test_the_loss_limit_sees_the_equity_that_would_have_been():
     day.ask("mark", "1", fill="90")
     day.add(observed(equity="99600"))
     day.ask("after", "1")
-    report = day.what_if(max_order_notional_usd=Decimal(1000))
+    report = what_if(day, max_order_notional_usd=Decimal(1000))
     # Without the big order the fall of 400 USD would not have happened, so the next one is not stopped by it.
     assert flips(report) == [("big", "approved", "denied"), ("after", "denied", "approved")]
 
@@ -211,5 +164,5 @@ def test_a_short_position_is_valued_as_one():
     day = Day()
     day.ask("s", "10", side="sell", limit_price="99.5", fill="100")
     day.ask("mark", "1", fill="90", side=Side.BUY)
-    report = day.what_if()
+    report = what_if(day)
     assert report.profit.was_usd == 100

@@ -1,0 +1,111 @@
+"""`lockgate whatif`: the same stretch of the journal, decided under other limits."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from services.cli.events import From, To
+from services.cli.limits_file import limits_in
+from services.cli.lines import amount
+from services.cli.outcome import OK, CommandError
+from services.cli.points import Stretch, stretch_of
+from services.cli.source import HERE, Source, events_of, opened
+from services.cli.terminal import AsJson, console, say_json
+from services.risk.whatif import WhatIf
+from services.risk.whatif_report import Both, Flip, WhatIfReport
+from services.runtime.ports import RawJournal
+
+type Styled = tuple[str, str]
+
+
+def whatif(
+    *,
+    limits: Annotated[Path, Parameter(name="--limits")],
+    from_: From = None,
+    to: To = None,
+    source: Source = HERE,
+    as_json: AsJson = False,
+) -> int:
+    """Decide a stretch of the journal again with other limits, and say what would have been different.
+
+    Which decisions flip, which limit bound how often, the peak exposure and the profit against what happened. What is
+    assumed of fills that never were is said with the answer. Nothing is changed.
+
+    ```
+    echo 'max_order_notional_usd = 2500' > tighter.toml
+    lockgate whatif --limits tighter.toml
+    lockgate whatif --limits tighter.toml --from 2026-11-23 --to 2026-11-24 --json
+    ```
+
+    Args:
+        limits: A file (TOML or .json) with the limits to change; those it does not name stay as they were.
+        from_: Begin at this sequence or time; with the first event when left out.
+        to: End at this sequence or time.
+        source: The journal to read.
+        as_json: Print JSON for programs.
+    """
+    found = asyncio.run(_asked(source, limits_in(limits), stretch_of(from_, to)))
+    if as_json:
+        say_json(found)
+        return OK
+    terminal = console()
+    for text, style in paragraphs(found):
+        terminal.tell(text, style)
+    return OK
+
+
+async def _asked(source: Source, overrides: dict[str, Any], stretch: Stretch) -> WhatIfReport:
+    async with opened(source) as journal:
+        first_seq = await _first_seq(journal, stretch)
+        asked = WhatIf(journal.account, overrides, first_seq)
+        async for told in events_of(journal, "deciding again"):
+            if stretch.is_over(told.seq, told.event):
+                break
+            asked.take(told.seq, told.event)
+    return asked.finish()
+
+
+async def _first_seq(journal: RawJournal, stretch: Stretch) -> int:
+    """Find where the stretch begins."""
+    if stretch.first is None or isinstance(stretch.first, int):
+        return stretch.first or 1
+    async for told in events_of(journal, "looking for the beginning"):
+        if stretch.has_begun(told.seq, told.event):
+            return told.seq
+    raise CommandError(f"nothing was written from {stretch.first} on")
+
+
+def paragraphs(found: WhatIfReport) -> Iterator[Styled]:
+    """Tell a report to a person."""
+    yield f"sequences {found.first_seq} to {found.last_seq}: {found.decisions} decisions made again with", "bold"
+    yield from ((f"  {one.path} {one.after} instead of {one.before}", "") for one in found.changes)
+    yield f"{len(found.flips)} decisions flip", "bold"
+    yield from (_flip(one) for one in found.flips)
+    if found.consequences:
+        yield f"and {len(found.consequences)} that follow from those", "bold"
+        yield from (_flip(one) for one in found.consequences)
+    yield "denied by", "bold"
+    yield from ((f"  {one.code:<24} {one.was} then, {one.would_be} with these limits", "") for one in found.bound)
+    yield "figures", "bold"
+    yield _figure("peak gross exposure", found.peak_gross)
+    yield _figure("peak net exposure", found.peak_net)
+    yield _figure("profit over the stretch", found.profit)
+    yield f"  {found.orders_left_out} orders left out, {found.orders_assumed} assumed", ""
+    yield "assumed", "bold"
+    yield from ((f"  {told}", "dim") for told in found.assumptions)
+
+
+def _flip(one: Flip) -> Styled:
+    code = one.would_be_code or one.was_code
+    what = f"{one.agent} {one.intent_id} {one.action or '-'} {one.symbol or ''}".rstrip()
+    style = "red" if one.would_be == "denied" else "green"
+    return f"  {one.seq:>8} {what}: {one.was} -> {one.would_be} ({code}: {one.message})", style
+
+
+def _figure(name: str, both: Both) -> Styled:
+    change = both.would_be_usd - both.was_usd
+    sides = f"{amount(both.was_usd)} then, {amount(both.would_be_usd)} with these limits"
+    return f"  {name:<24} {sides} ({'+' if change > 0 else ''}{amount(change)} USD)", ""
