@@ -30,9 +30,9 @@ class Story(Value, frozen=True, kw_only=True):
     """One intent or order from its first event to its last, in journal order.
 
     `asked` is the intent's decision (for an order id: the approval the order came from; none for an adopted
-    order); `intent` is None when the agent's bytes were no valid intent. `others` are further decisions on the
-    same order, cancels for example. `position_after` is the symbol's position up to `last_seq`, quantities in
-    shares, money in USD; `headroom_after` is what the decision left under each limit.
+    order); `intent` is None when the agent's bytes were no valid intent. `others` are what else names the order:
+    further decisions such as cancels, and breaks of the books. `position_after` is the symbol's position up to
+    `last_seq`, quantities in shares, money in USD; `headroom_after` is what the decision left under each limit.
     """
 
     agent: AgentId | None
@@ -94,7 +94,9 @@ def _told(connection: Reader, asked: TrailEvent | None, order_id: OrderId | None
         asked=asked,
         decision=decision,
         intent=intent_of(decision) if decision else None,
-        others=tuple(row for row in rows if isinstance(row.event, Decision) and row is not asked and row != asked),
+        others=tuple(
+            row for row in rows if not isinstance(row.event, OrderEvent) and row is not asked and row != asked
+        ),
         order_events=order_events,
         fills=_fills(order_events),
         order=order,

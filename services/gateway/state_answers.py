@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from contracts.enums import TradingState
+from contracts.enums import BreakKind, TradingState
 from contracts.ids import AccountId
 from contracts.limits import LimitSet
 from contracts.values import ZERO
@@ -88,10 +88,11 @@ def risk_state_answer(at: Moment) -> RiskStateAnswer:
 
 def trading_state_of(state: AccountState) -> tuple[TradingState, tuple[str, ...]]:
     """Say what the account may do, and why not more; orders that only reduce a position always may."""
-    halts = tuple(reason for reason, holds in _halts(state).items() if holds)
+    halts = (*(reason for reason, holds in _halts(state).items() if holds), *_breaks(state, orphans=True))
     if halts:
         return TradingState.HALTED, halts
     breaches = _breaches(state, state.limits) if state.limits is not None else ()
+    breaches = (*breaches, *_breaks(state, orphans=False))
     return (TradingState.REDUCE_ONLY, breaches) if breaches else (TradingState.ACTIVE, ())
 
 
@@ -101,6 +102,12 @@ def _halts(state: AccountState) -> dict[str, bool]:
         "no_limits": state.limits is None,
         "blocked_by_broker": state.observed is not None and state.observed.trading_blocked,
     }
+
+
+def _breaks(state: AccountState, *, orphans: bool) -> tuple[str, ...]:
+    """Name what differs from the broker's books; an order that nobody approved is the graver kind."""
+    named = (name for name, found in state.breaks.items() if (found.kind is BreakKind.ORPHAN) is orphans)
+    return tuple(f"break {name}" for name in sorted(named))
 
 
 def _breaches(state: AccountState, limits: LimitSet) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import msgspec
 from contracts.ids import AccountId
 from contracts.limits import LimitSet
 from services.runtime import setting_values as values
-from services.runtime.broker_settings import BrokerSettings, load_broker
+from services.runtime.broker_settings import BrokerSettings, BrokerSource, load_broker
 from services.runtime.setting_values import SettingsError, Source
 
 SETTINGS_FILE = "lockgate.toml"
@@ -53,9 +53,18 @@ FILE_KEYS = frozenset(
         "log_format",
         "checkpoint_dir",
         "checkpoint_every_ms",
+        "external_orders",
+        "watch_every_ms",
     }
 )
 FILE_TABLES = frozenset({"limits", "alpaca"})
+
+
+class ExternalOrders(StrEnum):
+    """What an order means that nobody here approved: trading halts, or a person trades by hand too."""
+
+    HALT = "halt"
+    ADOPT = "adopt"
 
 
 class LogFormat(StrEnum):
@@ -81,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     code_version: str
     checkpoint_dir: Path
     checkpoint_every_ms: int
+    external_orders: ExternalOrders
+    watch_every_ms: int
 
     @property
     def credentials_dir(self) -> Path:
@@ -103,13 +114,14 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
     source = Source(environ, table)
     nats_port = source.port("LOCKGATE_NATS_PORT", "nats_port", DEFAULT_NATS_PORT)
     database_url = source.text("DATABASE_URL", "database_url")
+    broker = load_broker(home, Source(environ, table.get("alpaca", {})))
     return Settings(
         home=home,
         account=AccountId(source.token("LOCKGATE_ACCOUNT", "account", DEFAULT_ACCOUNT)),
         nats_url=source.text("LOCKGATE_NATS_URL", "nats_url") or f"nats://127.0.0.1:{nats_port}",
         nats_port=nats_port,
         http_port=source.port("PORT", "http_port", DEFAULT_HTTP_PORT),
-        broker=load_broker(home, Source(environ, table.get("alpaca", {}))),
+        broker=broker,
         limits=_limits(Source(environ, table.get("limits", {}))),
         log_level=source.choice("LOG_LEVEL", "log_level", ("debug", "info", "warning", "error"), "info"),
         log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
@@ -118,10 +130,19 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
         checkpoint_dir=Path(
             source.text("LOCKGATE_CHECKPOINT_DIR", "checkpoint_dir") or home / "audit" / "checkpoints"
         ).expanduser(),
+        external_orders=ExternalOrders(
+            source.choice("LOCKGATE_EXTERNAL_ORDERS", "external_orders", tuple(ExternalOrders), ExternalOrders.HALT)
+        ),
+        watch_every_ms=source.count("LOCKGATE_WATCH_EVERY_MS", "watch_every_ms", _watch_every_ms(broker)),
         checkpoint_every_ms=source.count(
             "LOCKGATE_CHECKPOINT_EVERY_MS", "checkpoint_every_ms", DEFAULT_CHECKPOINT_EVERY_MS
         ),
     )
+
+
+def _watch_every_ms(broker: BrokerSettings) -> int:
+    """Look at the simulator every second; at Alpaca less often, because looking counts in its requests a minute."""
+    return 1_000 if broker.source is BrokerSource.SIMULATOR else 3_000
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from services.supervisor.child import Program
 
 PROCESSES = ("gateway", "risk", "oms", "regime", "audit")
 STOP_ORDER = ("gateway", "risk", "regime", "oms", "audit", "simulator", "nats")
-TRADES_OR_LISTENS = frozenset({"oms", "regime"})
-"""The processes that speak with the broker; no other is told its keys."""
+SPEAKS_WITH_BROKER = frozenset({"oms", "regime", "audit"})
+"""The processes that speak with the broker (audit only reads); no other is told its keys."""
 WITHHELD = "withheld"
 SIMULATOR_SOCKETS = "8"
 BROKER_SECRETS = ("ALPACA_API_KEY", "ALPACA_API_SECRET")
@@ -60,7 +60,7 @@ def simulator_program(home: Path, port: int, keys: Simulator, env: Mapping[str, 
 def process_program(name: str, settings: Settings, env: Mapping[str, str]) -> Program:
     """Start one of the five processes, with the broker's keys only where they are needed."""
     argv = python_module(f"services.{name}", "--home", str(settings.home))
-    if name in TRADES_OR_LISTENS or settings.broker.source is BrokerSource.SIMULATOR:
+    if name in SPEAKS_WITH_BROKER or settings.broker.source is BrokerSource.SIMULATOR:
         return Program(name=name, argv=argv, env=env)
     # They still know which broker it is and whether real money moves, and a key in the settings file is masked too.
     return Program(name=name, argv=argv, env={**env, **dict.fromkeys(BROKER_SECRETS, WITHHELD)})

@@ -10,7 +10,7 @@ from contracts.limits import COUNT_MAX, LimitSet
 from ops.bench.system import NO_LIMITS
 from services.runtime.broker_settings import LIVE_SENTENCE, BrokerSource
 from services.runtime.setting_values import SettingsError
-from services.runtime.settings import LIMIT_VARIABLES, LogFormat, home_from, load_settings
+from services.runtime.settings import LIMIT_VARIABLES, ExternalOrders, LogFormat, home_from, load_settings
 
 KEYS = {"ALPACA_API_KEY": "AK1", "ALPACA_API_SECRET": "very secret"}
 
@@ -180,6 +180,19 @@ def test_the_simulator_is_found_by_its_file_and_by_the_supervisors_word(tmp_path
     broker = load_settings(tmp_path, {"LOCKGATE_BROKER_URL": "http://given"}).broker
     assert (broker.trading_url, broker.stream_url) == ("http://given", "ws://file")
     assert (broker.key_id, broker.key_secret.value) == ("k", "s")
+
+
+def test_orders_behind_our_back_halt_unless_somebody_trades_by_hand(tmp_path):
+    assert load_settings(tmp_path, {}).external_orders is ExternalOrders.HALT
+    adopting = load_settings(tmp_path, {"LOCKGATE_EXTERNAL_ORDERS": "adopt"})
+    assert adopting.external_orders is ExternalOrders.ADOPT
+    with pytest.raises(SettingsError, match="LOCKGATE_EXTERNAL_ORDERS"):
+        load_settings(tmp_path, {"LOCKGATE_EXTERNAL_ORDERS": "ignore"})
+
+
+def test_the_watch_looks_at_alpaca_less_often_because_looking_counts(tmp_path):
+    keys = {"ALPACA_API_KEY": "k", "ALPACA_API_SECRET": "s"}
+    assert load_settings(tmp_path, {}).watch_every_ms < load_settings(tmp_path, keys).watch_every_ms
 
 
 def test_secrets_do_not_show_themselves(tmp_path):

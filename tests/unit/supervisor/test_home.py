@@ -174,7 +174,8 @@ def test_only_processes_that_speak_with_the_broker_are_told_its_keys(home: Path)
     settings = load_settings(home, environ)
     env = environment(settings, environ)
     programs = {name: process_program(name, settings, env) for name in PROCESSES}
-    assert {name for name, program in programs.items() if "very secret" in program.env.values()} == {"oms", "regime"}
+    told = {name for name, program in programs.items() if "very secret" in program.env.values()}
+    assert told == {"oms", "regime", "audit"}
     assert {load_settings(home, program.env).broker.source for program in programs.values()} == {"alpaca-paper"}
 
 
