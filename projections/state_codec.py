@@ -25,15 +25,16 @@ def to_plain(value: Any) -> Any:
     raise NotImplementedError(f"a state holds a {type(value).__name__}, which has no stored form")
 
 
-def _from_plain(wanted: Any, value: Any) -> Any:
+def from_plain(wanted: Any, value: Any) -> Any:
+    """Give back what `to_plain` stored."""
     if get_origin(wanted) is Map:
         key, item = get_args(wanted)
-        return Map(msgspec.convert(value, dict[key, item], dec_hook=_from_plain))
+        return Map(msgspec.convert(value, dict[key, item], dec_hook=from_plain))
     raise NotImplementedError(f"no stored form for {wanted}")
 
 
 _encoder = msgspec.json.Encoder(enc_hook=to_plain, order="deterministic")
-_decoder = msgspec.json.Decoder(AccountState, dec_hook=_from_plain)
+_decoder = msgspec.json.Decoder(AccountState, dec_hook=from_plain)
 
 
 def encode_state(state: AccountState) -> bytes:

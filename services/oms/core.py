@@ -13,10 +13,11 @@ from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken
 from contracts.enums import Role
 from contracts.ids import OrderId
+from contracts.orders import OrderEvent
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 from projections.order_state import OrderState
 from projections.state_codec import SCHEMA as ACCOUNT_SCHEMA
-from projections.state_codec import decode_state, encode_state
+from projections.state_codec import decode_state, encode_state, from_plain, to_plain
 from services.oms.state import EMPTY, CancelWish, OmsState, evolve
 
 SNAPSHOT_SCHEMA = f"oms-1/{ACCOUNT_SCHEMA}"
@@ -36,6 +37,11 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
     ended_before: list[OrderState]
     cancels: dict[OrderId, CancelWish]
     compared_at: datetime | None
+    void_seqs: dict[OrderId, int] = msgspec.field(default_factory=dict[OrderId, int])
+
+
+_saved_encoder = msgspec.json.Encoder(enc_hook=to_plain, order="deterministic")
+_saved_decoder = msgspec.json.Decoder(_Saved, dec_hook=from_plain)
 
 
 class OmsCore:
@@ -47,11 +53,23 @@ class OmsCore:
         self.read_seq = 0
         self.epoch = 0
         self._fence: Fence = OPEN_FENCE
+        self._void_seqs: dict[OrderId, int] = {}
+        """The newest void event on an order's subject: it changes nothing, and the next one must stand after it."""
+
+    def seq_on(self, order: OrderState) -> int:
+        """Give the last sequence on an order's own subject, of events that do not count too."""
+        return max(order.last_seq, self.void_seq(order.order_id))
+
+    def void_seq(self, order_id: OrderId) -> int:
+        """Give the sequence of the newest event of an order that came from a fenced writer, 0 when there is none."""
+        return self._void_seqs.get(order_id, 0)
 
     def take(self, seq: int, event: JournalEvent) -> bool:
         """Take the next event of the journal; say whether it counts. Raise `FencedError` when we were replaced."""
         self.read_seq = seq
         if not admits(self._fence, event):
+            if isinstance(event, OrderEvent):
+                self._void_seqs[event.order_id] = seq
             return False
         self._fence = raise_fence(self._fence, event)
         if self.epoch and isinstance(event, EpochTaken) and event.role is Role.OMS and event.epoch > self.epoch:
@@ -61,7 +79,7 @@ class OmsCore:
 
     def save(self) -> bytes:
         """Write everything down."""
-        return msgspec.json.encode(
+        return _saved_encoder.encode(
             _Saved(
                 read_seq=self.read_seq,
                 fence=dict(self._fence.items()),
@@ -70,14 +88,16 @@ class OmsCore:
                 ended_before=_listed(self.state.ended_before),
                 cancels=dict(self.state.cancels.items()),
                 compared_at=self.state.compared_at,
+                void_seqs=self._void_seqs,
             )
         )
 
     def load(self, body: bytes) -> None:
         """Begin from a snapshot instead of from the first event."""
-        saved = msgspec.json.decode(body, type=_Saved)
+        saved = _saved_decoder.decode(body)
         self.read_seq = saved.read_seq
         self._fence = OPEN_FENCE.update(saved.fence)
+        self._void_seqs = saved.void_seqs
         self.state = OmsState(
             account=decode_state(saved.account),
             ended_yesterday=_by_id(saved.ended_yesterday),

@@ -95,7 +95,7 @@ class OrderDesk:
     async def _append(self, order: OrderState, event: AnyOrderEvent) -> int:
         self.require_lease()
         subject = subjects.order(self._journal.account, order.agent, order.order_id)
-        return self._appended(await self._journal.append(subject, event, expected_seq=order.last_seq))
+        return self._appended(await self._journal.append(subject, event, expected_seq=self._core.seq_on(order)))
 
     async def _adopt(self, order_id: OrderId, report: BrokerOrder, terms: OrderTerms) -> OrderState:
         self.require_lease()
@@ -111,7 +111,8 @@ class OrderDesk:
             terms=terms,
         )
         subject = subjects.order(self._journal.account, EXTERNAL, order_id)
-        seq = self._appended(await self._journal.append(subject, event, expected_seq=0))
+        expected_seq = self._core.void_seq(order_id)
+        seq = self._appended(await self._journal.append(subject, event, expected_seq=expected_seq))
         self._ahead[order_id] = order_state.order_from_adoption(event, seq)
         return self._ahead[order_id]
 

@@ -141,15 +141,19 @@ class Sender:
             await self._desk.tell(order_id, Reported(report))
         return report
 
-    async def _send(self, order_id: OrderId) -> OrderState | None:
-        """Submit until the bytes went out or the order may not go any more; give the order after that."""
+    async def _send(self, order_id: OrderId, *, perhaps_again: bool = False) -> OrderState | None:
+        """Submit until the bytes went out or the order may not go any more; give the order after that.
+
+        One that may have gone `perhaps_again`, under a predecessor, is not ended here: its first request may still
+        be on its way.
+        """
         wait_ms = self._waits.retry_first_ms
         while True:
             order = self._desk.order(order_id)
             if order is None or order.status not in {OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN}:
                 return order
             if (cause := self._blocked(order)) is not None:
-                return await self._desk.tell(order_id, Blocked(cause))
+                return order if perhaps_again else await self._desk.tell(order_id, Blocked(cause))
             self._desk.require_lease()
             outcome = await self._broker.submit(order_id, order.terms, reduces=order.reduces)
             if not isinstance(outcome, (RateLimited, NotSent)):
@@ -181,13 +185,13 @@ class Sender:
 
     async def _after_miss(self, order: OrderState, misses: int) -> bool:
         """Send again what may still go, give up what has gone for long enough; say whether that settled it."""
-        unsent = is_unsent(order)
-        if unsent or (misses >= self._waits.misses_to_resend and self._blocked(order) is None):
+        unsent, cause = is_unsent(order), self._blocked(order)
+        if cause is None and (unsent or misses >= self._waits.misses_to_resend):
             async with self._slots(order.order_id):
-                after = await self._send(order.order_id)
-            return after is None or after.status is not OrderStatus.UNKNOWN
+                after = await self._send(order.order_id, perhaps_again=True)
+            return after is None or after.status not in {OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN}
         if misses >= self._waits.misses_to_give_up:
-            await self._desk.tell(order.order_id, NeverArrived())
+            await self._desk.tell(order.order_id, Blocked(cause) if unsent and cause else NeverArrived())
             return True
         return False
 

@@ -1,0 +1,80 @@
+"""What an OMS leaves behind when it dies, and what the one after it makes of that."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from contracts import subjects
+from contracts.enums import EndCause, KillMode
+from contracts.orders import OrderCanceled, OrderWorking
+from services.oms.brokers.memory import Fault
+from services.oms.core import OmsCore
+from services.oms.sender import SenderWaits
+from services.oms.service import OmsWaits
+from tests.unit.oms.oms_world import QUICK, OmsWorld
+from tests.unit.oms.order_stories import AAPL, ACCOUNT, decision, terms
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+RESTING = terms(10, limit="90")
+PATIENT = OmsWaits(
+    compare_every_ms=40,
+    confirm_after_ms=10,
+    retry_first_ms=5,
+    retry_last_ms=20,
+    tick_ms=20,
+    sender=SenderWaits(lookup_first_ms=20, lookup_last_ms=20, misses_to_give_up=6),
+    sweep=QUICK.sweep,
+)
+
+
+async def test_a_late_word_of_a_fenced_predecessor_does_not_stand_in_the_way():
+    world = OmsWorld()
+    async with world.running():
+        order_id = await world.approve(decision("i-1", RESTING))
+        order = await world.settled(order_id, "working")
+    subject = subjects.order(ACCOUNT, order.agent, order_id)
+    async with world.running():
+        void = OrderWorking(epoch=1, at=world.clock.now(), order_id=order_id, broker_status="new")
+        await world.journal.append(subject, void)
+        world.broker.fill(order_id, Decimal(10), Decimal(90))
+        await world.settled(order_id, "filled")
+    async with world.running():
+        assert world.order(order_id).status == "filled"
+
+
+async def test_an_order_that_a_predecessor_may_have_sent_is_not_ended_at_the_first_look():
+    world = OmsWorld()
+    order_id = await world.approve(decision("i-1", RESTING))
+    await world.engage(KillMode.BLOCK_NEW, heard=False)
+    async with world.started(PATIENT):
+        await until(lambda: world.of(OrderCanceled) or world.broker.book.quotes)
+        world.broker.fail_submits(Fault.LOST_ANSWER)
+        await world.broker.submit(order_id, RESTING)  # the predecessor's request arrives only now
+        order = await world.settled(order_id, "working")
+    assert order.broker_order_id is not None
+    assert not world.of(OrderCanceled)
+
+
+async def test_an_order_that_nobody_sent_ends_once_no_request_can_be_on_its_way():
+    world = OmsWorld()
+    order_id = await world.approve(decision("i-1", RESTING))
+    await world.engage(KillMode.BLOCK_NEW, heard=False)
+    async with world.running(PATIENT):
+        await world.settled(order_id, "canceled")
+    assert [event.cause for event in world.of(OrderCanceled)] == [EndCause.KILL_SWITCH]
+
+
+async def test_a_snapshot_keeps_orders_of_days_before_and_their_fills():
+    world = OmsWorld()
+    async with world.running():
+        order_id = await world.approve(decision("i-1", terms(10, limit=None)))
+        await world.settled(order_id, "filled")
+        world.clock.advance(timedelta(days=1))
+        world.broker.quote(AAPL, Decimal("99.90"), Decimal("100.10"))
+        await until(lambda: order_id in world.core.state.ended_yesterday)
+    loaded = OmsCore()
+    loaded.load(world.core.save())
+    assert loaded.state == world.core.state
+    assert loaded.save() == world.core.save()
