@@ -53,6 +53,13 @@ class Location(Value, frozen=True, kw_only=True):
         """Open for questions; raise `FileNotFoundError` when there is nothing yet."""
         return sqlite.open_reader(self.path) if self.url is None else postgres.open_reader(self.url, self.schema)
 
+    def open_still(self) -> Reader:
+        """Open for questions that all see one and the same moment, however long they take."""
+        reader = self.open_reader()
+        reader.execute("BEGIN" if self.url is None else "BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM tracking").fetchone()  # the first question fixes the moment
+        return reader
+
     @contextmanager
     def beside(self, purpose: Purpose) -> Generator["Beside"]:
         """Make empty read models beside the live ones; they are gone afterwards, unless they took their place.

@@ -1,7 +1,8 @@
 """Follows the journal into the trail for ever, rebuilds the trail when it is gone, and draws checkpoints."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from projections.sql.location import Location
 from projections.sql.store import Store
 from services.audit.decider import Cadence, decide
 from services.audit.folding import Folding, refuse_longer_trail
+from services.audit.regimes import RegimeSource, follow_regimes
 from services.runtime.batches import Batches, in_batches
 from services.runtime.ports import Clock, Journal, Lease, LeaseLostError, Recorded
 from services.runtime.telemetry import get_logger
@@ -34,6 +36,7 @@ class Outside:
     clock: Clock
     report: Callable[..., None]
     ready: Callable[[], None]
+    regimes: RegimeSource | None = None
 
 
 class Auditor:
@@ -74,12 +77,28 @@ class Auditor:
         goal = await refuse_longer_trail(store, self._outside.journal)
         folding = Folding(store)
         events = self._outside.journal.read(folding.after_seq)
-        async with in_batches(events, size=BATCH_EVENTS, gather_ms=BATCH_GATHER_MS, idle_ms=IDLE_MS) as batches:
+        async with (
+            in_batches(events, size=BATCH_EVENTS, gather_ms=BATCH_GATHER_MS, idle_ms=IDLE_MS) as batches,
+            self._regimes(store) as regimes,
+        ):
             while not stopping.is_set() and store.is_in_place():
                 await self._step(folding, batches, goal)
+                if regimes.done():
+                    regimes.result()
                 self._outage_since_ms = None
         if stopping.is_set() and store.is_in_place():
             folding.save()
+
+    @asynccontextmanager
+    async def _regimes(self, store: Store) -> AsyncGenerator[asyncio.Future[None], None]:
+        """Follow the stream of regimes beside the journal; whoever looks at the future hears what ended it."""
+        source, loop = self._outside.regimes, asyncio.get_running_loop()
+        following = loop.create_future() if source is None else asyncio.ensure_future(follow_regimes(source, store))
+        try:
+            yield following
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
 
     async def _outage(self, error: DatabaseUnavailableError) -> None:
         """Wait a moment before the next attempt; raise when the database has been away for too long."""

@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from contracts.market import RegimeChanged
 from projections.sql.fold import Fold, FoldState
 from projections.sql.store import Store
 from services.audit.folding import link_of
+from services.audit.regimes import RegimeAt
 from services.runtime.ports import Journal
 from services.runtime.reading import catch_up
 
 BATCH_EVENTS = 5_000
 
 type OnProgress = Callable[[int], object]
-"""Hears the last sequence that is stored."""
-type Regimes = AsyncIterator[tuple[int, RegimeChanged]]
+"""Hears the sequence of each event that is folded."""
 
 
 async def build(journal: Journal, store: Store, upto_seq: int, on_progress: OnProgress) -> None:
@@ -23,17 +22,17 @@ async def build(journal: Journal, store: Store, upto_seq: int, on_progress: OnPr
     async for recorded in catch_up(journal, 0, upto_seq):
         fold.take(link_of(recorded), recorded.event, recorded.at)
         gathered += 1
+        on_progress(recorded.seq)
         if gathered == BATCH_EVENTS or recorded.seq == upto_seq:
             store.apply(fold.take_changes())
-            on_progress(recorded.seq)
             gathered = 0
     if upto_seq:
         store.save_fold(upto_seq, fold.state)
 
 
-async def build_regimes(regimes: Regimes, store: Store) -> None:
+async def build_regimes(regimes: AsyncIterator[RegimeAt], store: Store) -> None:
     """Store what the stream of regimes still holds."""
-    gathered: list[tuple[int, RegimeChanged]] = []
+    gathered: list[RegimeAt] = []
     async for one in regimes:
         gathered.append(one)
         if len(gathered) == BATCH_EVENTS:

@@ -9,6 +9,7 @@ from services.audit.checkpoint_files import CheckpointFiles
 from services.audit.checkpoints import Schedule
 from services.audit.location import read_models_of
 from services.audit.notary import Notary
+from services.audit.regimes import regimes_of
 from services.audit.signing import signer_of
 from services.audit.watch import ConservationWatch, WatchPorts
 from services.runtime.lease import hold_right_to_write
@@ -26,6 +27,7 @@ async def serve(runtime: Runtime) -> None:
         clock=runtime.clock,
         report=runtime.report,
         ready=runtime.mark_ready,
+        regimes=regimes_of(runtime.connection),
     )
     async with asyncio.TaskGroup() as work:
         work.create_task(_notary(runtime).run(runtime.stopping, _schedule(runtime)))

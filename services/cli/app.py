@@ -29,6 +29,7 @@ COMMANDS = (
     ("limits", "services.cli.limits:limits", _READING, "Show the versions of the limits, and what differs."),
     ("whatif", "services.cli.whatif:whatif", _READING, "Decide a stretch again under other limits."),
     ("verify", "services.cli.verify:verify", _PROVING, "Prove that nobody changed the record."),
+    ("projections", "services.cli.projections:projections", _PROVING, "Look after the SQL read models."),
     ("export", "services.cli.exporting:export", _PROVING, "Write the journal to a file, with a signed manifest."),
     ("import", "services.cli.exporting:import_", _PROVING, "Carry an export into an empty server."),
     ("schema", "services.cli.schema:schema", _READING, "Print the JSON Schema of the messages."),

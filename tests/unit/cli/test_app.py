@@ -18,7 +18,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = "up down status submit cancel tail explain kill resume schema doctor bench sim"
-    promised += " state diff timeline events limits whatif verify export import"
+    promised += " state diff timeline events limits whatif verify export import projections"
     assert set(VERBS) == set(promised.split())
 
 
