@@ -50,24 +50,6 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     filled_qty: Decimal = ZERO
 
 
-class _Sized(NamedTuple):
-    """How an order counts: whether it only lowers risk, its worst prices (USD per share), its own value (USD)."""
-
-    reduces: bool
-    worst_price: Decimal | None
-    reserved_price: Decimal | None
-    notional_usd: Decimal | None
-    counted: Counted
-
-
-class _Base(NamedTuple):
-    """What stands without the order: the symbol as stored, its exposure less what the order counts now."""
-
-    stored: SymbolExposure
-    bare: SymbolExposure
-    quote: Quote | None
-
-
 def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: Evidence) -> Situation:
     """Measure a new order of well-formed terms; one for an amount gets the most shares that it may become.
 
@@ -81,9 +63,27 @@ def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: 
     reduces = ZERO < qty <= one.reducible_qty(terms.side) and terms.order_class not in _OPENING_CLASSES
     price = price_to_leave(terms, one.mark_price) if reduces else price_to_open(terms, limits, quote)
     value = None if price is None else qty * price
-    notional = value if terms.notional_usd is None or reduces or price is None else terms.notional_usd
-    sized = _Sized(reduces, price, price, notional, Counted(qty, value or ZERO))
-    return _situation((state, limits, evidence), terms, _Base(one, one, quote), sized)
+    held = one if reduces else _marked(one, quote)
+    before, totals = worst(held), state.exposure.totals
+    totals_before = totals if held is one else moved(totals, worst(one), before)
+    after = worst(with_working(held, terms.side, qty, value or ZERO))
+    spent = value if terms.notional_usd is None or reduces or value is None else terms.notional_usd
+    return Situation(
+        state=state,
+        limits=limits,
+        terms=terms,
+        evidence=evidence,
+        quote=quote,
+        reduces=reduces,
+        worst_price=price,
+        reserved_price=price,
+        notional_usd=spent,
+        held=held,
+        before=before,
+        after=after,
+        totals_before=totals_before,
+        totals_after=moved(totals_before, before, after),
+    )
 
 
 def measure_replaced(
@@ -93,20 +93,36 @@ def measure_replaced(
 
     A replacement that makes nothing larger is treated as one that reduces.
     """
-    stored = state.exposure.of(terms.symbol)
+    stored, now = state.exposure.of(terms.symbol), counted(state.orders, order)
     quote = _believable(evidence.quote, terms.symbol)
-    now = counted(state.orders, order)
     bare = with_working(stored, terms.side, -now.qty, -now.notional_usd)
     leaves = max(terms.qty, order.terms.qty) - order.filled_qty <= bare.reducible_qty(terms.side)
     is_exit = leaves or order.reduces
     price = price_to_leave(terms, stored.mark_price) if is_exit else _replaced_price(order, terms, limits, quote)
     then = now if price is None else _counted_with(state, order, terms, price)
-    lowers = price is not None and then == now
-    reserved = None if price is None else max(price, order.worst_price)
-    notional = None if price is None else max(terms.qty * price, order.terms.qty * order.worst_price)
-    sized = _Sized(leaves or lowers, price, reserved, notional, then)
-    at = _situation((state, limits, evidence), terms, _Base(stored, bare, quote), sized)
-    return replace(at, order=order, filled_qty=order.filled_qty)
+    reduces = leaves or (price is not None and then == now)
+    held = bare if reduces else _marked(bare, quote)
+    before = worst(held)
+    totals_before = moved(state.exposure.totals, worst(stored), before)
+    after = worst(with_working(held, terms.side, *then))
+    return Situation(
+        state=state,
+        limits=limits,
+        terms=terms,
+        evidence=evidence,
+        quote=quote,
+        reduces=reduces,
+        worst_price=price,
+        reserved_price=None if price is None else max(price, order.worst_price),
+        notional_usd=None if price is None else max(terms.qty * price, order.terms.qty * order.worst_price),
+        held=held,
+        before=before,
+        after=after,
+        totals_before=totals_before,
+        totals_after=moved(totals_before, before, after),
+        order=order,
+        filled_qty=order.filled_qty,
+    )
 
 
 def _counted_with(state: AccountState, order: OrderState, terms: OrderTerms, price: Decimal) -> Counted:
@@ -125,32 +141,6 @@ def _replaced_price(order: OrderState, terms: OrderTerms, limits: LimitSet, quot
 
 def _prices(terms: OrderTerms) -> tuple[Decimal | None, ...]:
     return terms.limit_price, terms.stop_price, terms.trail_price, terms.trail_percent
-
-
-def _situation(
-    of: tuple[AccountState, LimitSet, Evidence], terms: OrderTerms, base: _Base, sized: _Sized
-) -> Situation:
-    state, limits, evidence = of
-    held = base.bare if sized.reduces else _marked(base.bare, base.quote)
-    before = worst(held)
-    after = worst(with_working(held, terms.side, *sized.counted))
-    totals_before = moved(state.exposure.totals, worst(base.stored), before)
-    return Situation(
-        state=state,
-        limits=limits,
-        terms=terms,
-        evidence=evidence,
-        quote=base.quote,
-        reduces=sized.reduces,
-        worst_price=sized.worst_price,
-        reserved_price=sized.reserved_price,
-        notional_usd=sized.notional_usd,
-        held=held,
-        before=before,
-        after=after,
-        totals_before=totals_before,
-        totals_after=moved(totals_before, before, after),
-    )
 
 
 def _believable(quote: Quote | None, symbol: Symbol) -> Quote | None:

@@ -13,23 +13,36 @@ from projections.exposure import SymbolExposure
 _PERCENT = Decimal(100)
 _SMALLEST = Decimal(1).scaleb(-DECIMALS_MAX)
 _ONE = Decimal(1)
+_BY_LIMIT_ALONE = frozenset({OrderType.MARKET, OrderType.LIMIT})
 
 
 def stated_terms(intent: SubmitIntent) -> OrderTerms:
     """Write a well-formed intent's terms the one canonical way; an amount's shares are not known yet."""
-    profit, stop = intent.take_profit, intent.stop_loss
-    limit_price = intent.limit_price
-    if intent.order_class is OrderClass.OCO and profit is not None:
-        limit_price = profit.limit_price
-    return OrderTerms(
+    terms = OrderTerms(
         symbol=intent.symbol,
         side=intent.side,
         order_type=intent.order_type,
         qty=ZERO if intent.qty is None else plain(intent.qty),
-        limit_price=_plain(limit_price),
-        stop_price=_plain(intent.stop_price),
+        limit_price=None if intent.limit_price is None else plain(intent.limit_price),
         time_in_force=intent.time_in_force,
         extended_hours=intent.extended_hours,
+    )
+    if (
+        intent.order_type in _BY_LIMIT_ALONE
+        and intent.notional_usd is None
+        and intent.order_class is OrderClass.SIMPLE
+    ):
+        return terms
+    return _with_rarer_terms(terms, intent)
+
+
+def _with_rarer_terms(terms: OrderTerms, intent: SubmitIntent) -> OrderTerms:
+    profit, stop = intent.take_profit, intent.stop_loss
+    at_profit = profit if intent.order_class is OrderClass.OCO else None
+    return replace(
+        terms,
+        limit_price=terms.limit_price if at_profit is None else plain(at_profit.limit_price),
+        stop_price=_plain(intent.stop_price),
         notional_usd=_plain(intent.notional_usd),
         trail_price=_plain(intent.trail_price),
         trail_percent=_plain(intent.trail_percent),

@@ -16,7 +16,7 @@ from services.risk.checks.account import (
     check_drawdown,
     check_order_rate,
 )
-from services.risk.checks.findings import Control
+from services.risk.checks.findings import Control, Denial
 from services.risk.checks.quotes import check_max_spread, check_quote_age, check_quote_sanity
 from services.risk.checks.sizes import (
     check_gross_exposure,
@@ -57,18 +57,17 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
+_IN_ORDER = tuple(control for control, _ in CONTROLS)
+
+
 def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
     """Apply every control, so that the record shows all of them; the first reason wins."""
-    checks: list[Check] = []
-    reasons: list[Reason] = []
-    for control, _ in CONTROLS:
-        found = control(at)
-        if isinstance(found, Check):
-            checks.append(found)
-        else:
-            checks.append(found.check)
-            reasons.append(found.reason)
-    return tuple(checks), _first(reasons) if reasons else None
+    found = [control(at) for control in _IN_ORDER]
+    passed = [one for one in found if isinstance(one, Check)]
+    if len(passed) == len(found):
+        return tuple(passed), None
+    reasons = [one.reason for one in found if isinstance(one, Denial)]
+    return tuple(one.check if isinstance(one, Denial) else one for one in found), _first(reasons)
 
 
 def _first(reasons: list[Reason]) -> Reason:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from contracts.decisions import Check
 from contracts.reasons import DenialCode, Reason
+from contracts.values import ZERO
 from services.risk.situation import Situation
 
 SHOWN_CHARS = 40
@@ -35,6 +36,12 @@ def passed(name: str, value: Decimal, limit: Decimal) -> Check:
 def clear(name: str) -> Check:
     """Record that nothing stands in the way."""
     return Check(name=name, passed=True)
+
+
+@cache
+def none_found(name: str) -> Check:
+    """Record that none were found of what there may not be any."""
+    return passed(name, ZERO, ZERO)
 
 
 @cache

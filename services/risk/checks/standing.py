@@ -5,7 +5,7 @@ from decimal import Decimal
 from contracts.enums import OrderClass, Side
 from contracts.reasons import DenialCode, Reason
 from contracts.values import ZERO
-from services.risk.checks.findings import SHOWN_CHARS, Finding, clear, denied, exempt, passed
+from services.risk.checks.findings import SHOWN_CHARS, Finding, clear, denied, exempt, none_found
 from services.risk.situation import Situation
 
 C = DenialCode
@@ -72,7 +72,7 @@ def check_unknown_orders(at: Situation) -> Finding:
     """While the fate of an order in this symbol is unknown, new risk in it waits."""
     waiting = at.state.unknown_orders.get(at.terms.symbol, 0)
     if not waiting:
-        return passed("unknown_orders", ZERO, ZERO)
+        return none_found("unknown_orders")
     if at.reduces:
         return exempt("unknown_orders")
     reason = Reason(
@@ -90,7 +90,7 @@ def check_breaks(at: Situation) -> Finding:
     """While our books and the broker's differ, nobody knows what is held: only exits pass."""
     count = len(at.state.breaks)
     if not count:
-        return passed("breaks", ZERO, ZERO)
+        return none_found("breaks")
     if at.reduces:
         return exempt("breaks")
     named = ", ".join(sorted(at.state.breaks))[:SHOWN_CHARS]
