@@ -78,19 +78,23 @@ def diff(a: str, b: str, /, *, source: Source = HERE, as_json: AsJson = False) -
 
 async def _views(source: Source, points: list[Point | None]) -> list[AccountView]:
     async with opened(source) as journal:
-        return [await _view_at(journal, point) for point in points]
+        return await _views_at(journal, points)
 
 
-async def _view_at(journal: RawJournal, point: Point | None) -> AccountView:
-    """Fold the journal up to a point; what a writer wrote after it had lost its right does not count."""
+async def _views_at(journal: RawJournal, points: list[Point | None]) -> list[AccountView]:
+    """Fold the journal once, and look at each point; what a writer wrote after it had lost its right counts not."""
     folded, place = EMPTY, Place(account=journal.account, seq=0, at=None)
+    views: dict[int, AccountView] = {}
     async for told in events_of(journal, "folding"):
-        if point is not None and is_past(point, told.seq, told.event):
+        for number, point in enumerate(points):
+            if number not in views and point is not None and is_past(point, told.seq, told.event):
+                views[number] = view_of(folded, place)
+        if len(views) == len(points):
             break
         if told.admitted:
             folded = account.evolve(folded, told.event, told.seq)
         place = Place(account=journal.account, seq=told.seq, at=told.event.at)
-    return view_of(folded, place)
+    return [views.get(number) or view_of(folded, place) for number in range(len(points))]
 
 
 def paragraphs(shown: AccountView) -> Iterator[Styled]:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts import subjects
 from services.runtime.ports import ConflictError, Journal, JournalGapError, JournalUnavailableError, Recorded
-from services.runtime.reading import catch_up
+from services.runtime.reading import catch_up, catch_up_raw
 from tests.conformance.journals import KINDS, event, ports_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", KINDS)]
@@ -148,3 +148,24 @@ async def test_catching_up_ends_at_the_given_sequence(kind, nats_server):
             await journal.append(ports.order("o1"), event(str(n)))
         assert [r.seq async for r in catch_up(journal, 2, 5)] == [3, 4, 5]
         assert [r.seq async for r in catch_up(journal, 8, 8)] == []
+
+
+async def test_raw_messages_are_the_bytes_of_the_events_in_the_same_order(kind, nats_server):
+    async with ports_of(kind, nats_server) as ports:
+        journal = await ports.journal()
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        for number in range(5):
+            await journal.append(ports.order("o"), event(str(number)), traceparent=trace)
+        raw = [one async for one in catch_up_raw(journal, 1, 4)]
+        events = [one async for one in catch_up(journal, 1, 4)]
+        assert [(r.seq, r.subject, r.at, r.body, r.headers) for r in raw] == [
+            (e.seq, e.subject, e.at, e.body, e.headers) for e in events
+        ]
+        assert [r.seq for r in raw] == [2, 3, 4]
+
+
+async def test_raw_reading_beyond_the_end_is_a_gap(kind, nats_server):
+    async with ports_of(kind, nats_server) as ports:
+        journal = await ports.journal()
+        with pytest.raises(JournalGapError):
+            await anext(journal.read_raw(after=3))
