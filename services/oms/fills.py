@@ -97,8 +97,23 @@ def executed(order: OrderState, update: BrokerUpdate, age: Age = Age.UNKNOWN) ->
     if gap < qty:
         # Some of it was recovered before its own message came, or the quantity is given in cumulative form.
         return missing(order, report, age)
+    if gap == qty and _is_cumulative(order, update, price):
+        return missing(order, report, age)
     own = Execution(fill_id=fill_id, qty=qty, price=price, cum_qty=order.filled_qty + gap, recovered=False)
     return (own,) if gap == qty else (*_before(order, report, own, gap - qty), own)
+
+
+def _is_cumulative(order: OrderState, update: BrokerUpdate, price: Decimal) -> bool:
+    """Say whether a quantity that fits is the total, of shares that went at another price too.
+
+    Then the average contradicts the price, by more than the last of its decimals (two at least) can hide.
+    """
+    report, average = update.order, update.order.filled_avg_price
+    exponent = None if average is None else average.as_tuple().exponent
+    if update.qty != report.filled_qty or average is None or not isinstance(exponent, int):
+        return False
+    gap_usd = average * report.filled_qty - counted(order, report).usd - report.filled_qty * price
+    return abs(gap_usd) > report.filled_qty.scaleb(min(exponent, -2))
 
 
 def is_behind(order: OrderState, report: BrokerOrder) -> bool:
