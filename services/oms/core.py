@@ -18,9 +18,10 @@ from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 from projections.order_state import OrderState
 from projections.state_codec import SCHEMA as ACCOUNT_SCHEMA
 from projections.state_codec import decode_state, encode_state, from_plain, to_plain
+from services.oms.ledger import Ledger
 from services.oms.state import EMPTY, CancelWish, OmsState, evolve
 
-SNAPSHOT_SCHEMA = f"oms-1/{ACCOUNT_SCHEMA}"
+SNAPSHOT_SCHEMA = f"oms-2/{ACCOUNT_SCHEMA}"
 
 
 class FencedError(Exception):
@@ -37,6 +38,7 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
     ended_before: list[OrderState]
     cancels: dict[OrderId, CancelWish]
     compared_at: datetime | None
+    ledger: Ledger
     void_seqs: dict[OrderId, int] = msgspec.field(default_factory=dict[OrderId, int])
 
 
@@ -88,6 +90,7 @@ class OmsCore:
                 ended_before=_listed(self.state.ended_before),
                 cancels=dict(self.state.cancels.items()),
                 compared_at=self.state.compared_at,
+                ledger=self.state.ledger,
                 void_seqs=self._void_seqs,
             )
         )
@@ -104,6 +107,7 @@ class OmsCore:
             ended_before=_by_id(saved.ended_before),
             cancels=Map(saved.cancels),
             compared_at=saved.compared_at,
+            ledger=saved.ledger,
         )
 
 

@@ -13,22 +13,28 @@ from typing import Any, assert_never
 from contracts.base import Event
 from contracts.broker import BrokerLinkChanged
 from contracts.codec import JournalEvent
+from contracts.controls import BreakAccepted
 from contracts.decisions import Decision
 from contracts.enums import Action, Outcome
-from contracts.orders import OrderEvent
+from contracts.ids import EXTERNAL
+from contracts.orders import OrderBusted, OrderCorrected, OrderEvent, OrderFilled, OrderReplaced
+from services.oms.bookkeeper import Bookkeeper
+from services.oms.breaks import BreakDesk
 from services.oms.brokers.port import (
     Broker,
+    BrokerThrottledError,
     BrokerUnreachableError,
     BrokerUpdate,
     LinkDown,
     LinkUp,
 )
+from services.oms.comparison import Comparison
 from services.oms.core import SNAPSHOT_SCHEMA, OmsCore
 from services.oms.decider import Updated
 from services.oms.desk import OrderDesk
 from services.oms.fills import is_doubtful
 from services.oms.kill import KillSwitch
-from services.oms.reconciler import Reconciler
+from services.oms.reconciler import Hands, Reconciler
 from services.oms.sender import Sender, SenderWaits
 from services.oms.state import is_unsent
 from services.oms.sweep import Sweep, SweepWaits
@@ -37,6 +43,10 @@ from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
 SNAPSHOT_EVERY_EVENTS = 20_000
 UPDATES_IN_HAND_MAX = 256
 DRAIN_MS_MAX = 4_000
+QUICK_COMPARISONS = 3
+"""At the start: one that sees, one that adopts what lasted, one that opens the books."""
+MUTE_AFTER = 2
+"""Comparisons that found what an update should have told, with no update in between, before the link is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +65,18 @@ class OmsPorts:
 
 @dataclass(frozen=True, slots=True)
 class OmsWaits:
-    """Milliseconds between comparisons, before the one that confirms the first, and after a failed one."""
+    """Milliseconds between comparisons, before one that confirms what was just seen, and after a failed one."""
 
     compare_every_ms: int = 5_000
     confirm_after_ms: int = 300
     retry_first_ms: int = 500
-    retry_last_ms: int = 10_000
+    retry_last_ms: int = 2_000
     tick_ms: int = 1_000
     sender: SenderWaits = field(default_factory=SenderWaits)
     sweep: SweepWaits = field(default_factory=SweepWaits)
+
+
+_MOVES_TOTALS = (OrderFilled, OrderBusted, OrderCorrected, OrderReplaced)
 
 
 class Oms:
@@ -78,11 +91,17 @@ class Oms:
         self._desk = OrderDesk(ports.journal, core, ports.clock, ports.lease)
         self._sender = Sender(ports.broker, self._desk, kill, ports.clock, self._waits.sender)
         self._sweep = Sweep(ports.broker, self._desk, self._sender, kill, core, self._waits.sweep)
-        self._reconciler = Reconciler(ports.broker, self._desk, self._sender, core, ports.clock)
+        self._keeper = Bookkeeper(ports.broker, self._desk, core, ports.clock, ports.journal.account)
+        self._breaks = BreakDesk(self._desk, core, ports.log)
+        hands = Hands(self._desk, self._sender, self._keeper, self._breaks)
+        self._reconciler = Reconciler(ports.broker, hands, core, ports.clock)
         self._update_slots = asyncio.Semaphore(UPDATES_IN_HAND_MAX)
         self._compare_now = asyncio.Event()
         self._full_wanted = True
         self._link_up = False
+        self._link_came_up = asyncio.Event()
+        self._unheard_in_a_row = 0
+        self._odd_averages = 0
         self._live = False
         self._workers: set[asyncio.Task[None]] = set()
         self._snapshot_seq = core.read_seq
@@ -120,6 +139,10 @@ class Oms:
         match event:
             case OrderEvent(order_id=order_id):
                 self._desk.has_read(seq, order_id)
+                if self._live and isinstance(event, _MOVES_TOTALS):
+                    self._spawn(self._breaks.check_fill(order_id))
+            case BreakAccepted():
+                self._want_full()
             case Decision(outcome=Outcome.APPROVED, order_id=order_id) if order_id is not None:
                 self._desk.has_read(seq, order_id)
                 if self._live:
@@ -142,6 +165,8 @@ class Oms:
         self._take_up_doubts()
         for order_id, wish in self._core.state.cancels.items():
             self._spawn(self._sender.cancel(order_id, wish.requested_by))
+        for order in self._core.state.all_orders():
+            self._spawn(self._breaks.check_fill(order.order_id))
         if self._kill.cancels:
             self._kill.moved.set()
 
@@ -161,6 +186,7 @@ class Oms:
                     self._spawn(self._take_update(report))
                 case LinkUp():
                     self._link_up = True
+                    self._link_came_up.set()
                     self._want_full()
                 case LinkDown(detail=detail):
                     self._link_up = False
@@ -170,6 +196,7 @@ class Oms:
                     assert_never(report)
 
     async def _take_update(self, update: BrokerUpdate) -> None:
+        self._unheard_in_a_row = 0
         try:
             order = await self._desk.tell_of(update.order, Updated(update))
         finally:
@@ -184,35 +211,59 @@ class Oms:
     async def _keep_comparing(self, mark_ready: Callable[[], None]) -> None:
         """Compare for ever, at once when asked to; the first comparison that succeeds opens the gate."""
         wait_ms = self._waits.retry_first_ms
-        first = True
+        compared = 0
         while True:
             full, self._full_wanted = self._full_wanted, False
             self._compare_now.clear()
+            self._link_came_up.clear()
             try:
-                if first:
+                if not compared:
                     self._take_up_doubts()
                 await self._compare(full=full)
             except BrokerUnreachableError as error:
                 self._full_wanted = True
-                self._ports.log.warning("no answer from the broker", detail=error.detail)
-                await self._say_link(up=False, detail=error.detail)
-                await asyncio.sleep(max(wait_ms, error.retry_after_ms or 0) / 1000)
+                await self._after_no_answer(error)
+                await _pause_ms(self._link_came_up, max(wait_ms, error.retry_after_ms or 0))
                 wait_ms = min(wait_ms * 2, self._waits.retry_last_ms)
                 continue
             wait_ms = self._waits.retry_first_ms
-            if first:
+            compared += 1
+            if compared == 1:
                 self._go_live()
                 mark_ready()
-            await self._pause_ms(self._waits.confirm_after_ms if first else self._waits.compare_every_ms)
-            first = False
+            quick = compared < QUICK_COMPARISONS
+            await _pause_ms(
+                self._compare_now, self._waits.confirm_after_ms if quick else self._waits.compare_every_ms
+            )
+
+    async def _after_no_answer(self, error: BrokerUnreachableError) -> None:
+        """Say that the link is down, unless the question only has to wait its turn."""
+        if isinstance(error, BrokerThrottledError):
+            self._ports.log.warning("comparisons wait for the request budget", detail=error.detail)
+            return
+        self._ports.log.warning("no answer from the broker", detail=error.detail)
+        await self._say_link(up=False, detail=error.detail)
 
     async def _compare(self, *, full: bool) -> None:
-        found = await self._reconciler.reconcile(full=full)
+        found = await self._reconciler.reconcile(full=full, confirm_after_ms=self._waits.confirm_after_ms)
         self._reconciled_at = self._ports.clock.now()
+        self._odd_averages = len(found.odd_averages)
+        self._full_wanted |= self._breaks.suspects_anew
         if found.breaks:
-            self._ports.log.error("positions differ from the broker's", breaks=found.breaks)
-        if self._link_up and not self._full_wanted:
+            self._ports.log.warning("positions from before our books are adopted", positions=found.breaks)
+        if self._link_up and not self._compare_now.is_set():
             await self._say_link(up=True, detail="orders compared")
+        await self._doubt_link(found)
+
+    async def _doubt_link(self, found: Comparison) -> None:
+        """Give up a socket that is open and tells nothing: the broker, asked, knows more than it ever told."""
+        if found.full or not found.unheard:
+            return
+        self._unheard_in_a_row += 1
+        if self._unheard_in_a_row >= MUTE_AFTER:
+            self._unheard_in_a_row = 0
+            self._ports.log.warning("the link tells nothing and is made anew")
+            await self._ports.broker.renew_link()
 
     async def _say_link(self, *, up: bool, detail: str) -> None:
         """Record that the link changed; it is up only once what happened meanwhile is known."""
@@ -233,7 +284,11 @@ class Oms:
                 seq=self._core.read_seq,
                 epoch=self._ports.lease.epoch,
                 open_orders=state.account.open_orders,
+                external_orders=sum(order.agent == EXTERNAL for order in state.open_orders()),
                 unknown_orders=state.unknown_orders(),
+                breaks=sorted(state.account.breaks),
+                books_open=self._keeper.are_open,
+                odd_averages=self._odd_averages,
                 in_hand=len(self._sender.in_hand),
                 link="up" if self._link_up else "down",
                 reconciled_at=self._reconciled_at,
@@ -260,12 +315,14 @@ class Oms:
         if on_their_way:
             await asyncio.wait(on_their_way, timeout=DRAIN_MS_MAX / 1000)
 
-    async def _pause_ms(self, wait_ms: int) -> None:
-        try:
-            async with asyncio.timeout(wait_ms / 1000):
-                await self._compare_now.wait()
-        except TimeoutError:
-            return
+
+async def _pause_ms(unless: asyncio.Event, wait_ms: int) -> None:
+    """Wait, but not longer than until something happens."""
+    try:
+        async with asyncio.timeout(wait_ms / 1000):
+            await unless.wait()
+    except TimeoutError:
+        return
 
 
 async def rebuild(core: OmsCore, ports: OmsPorts) -> None:

@@ -21,7 +21,9 @@ from contracts.orders import OrderCancelRejected, OrderCancelRequested, OrderEve
 from projections import account, orders
 from projections.account import AccountState
 from projections.order_state import OrderState
+from services.oms import ledger
 from services.oms.brokers.port import BrokerOrder
+from services.oms.ledger import Ledger
 
 ENDED_AT_BROKER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 LOOK_BACK = timedelta(hours=24)
@@ -43,6 +45,7 @@ class OmsState(Value, frozen=True, kw_only=True):
     ended_yesterday: Map[OrderId, OrderState] = Map()
     ended_before: Map[OrderId, OrderState] = Map()
     cancels: Map[OrderId, CancelWish] = Map()
+    ledger: Ledger = ledger.EMPTY
     compared_at: datetime | None = None
     """When our orders were last compared with the broker's: what happened since may be unheard."""
 
@@ -73,6 +76,9 @@ EMPTY = OmsState()
 
 def evolve(state: OmsState, event: JournalEvent, seq: int) -> OmsState:
     """Fold one journal event that the fence admits."""
+    booked = ledger.evolve(state.ledger, event, state.account.breaks)
+    if booked is not state.ledger:
+        state = replace(state, ledger=booked)
     state = _with_account(state, account.evolve(state.account, event, seq))
     match event:
         case Decision():
