@@ -149,18 +149,25 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise FileNotFoundError(f"{path} does not exist (yet): the audit process writes it")
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S_MAX)
     connection.row_factory = sqlite3.Row
+    if _version(connection) == 0:  # its writer has only just made the file
+        connection.close()
+        raise FileNotFoundError(f"{path} is empty (yet): the audit process fills it")
     return connection
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every migration that the database has not seen, each in its own transaction."""
     known = migrations(Dialect.SQLITE)
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(connection)
     if version > known[-1][0]:
         raise NewerSchemaError(f"the database has schema {version}, this program knows {known[-1][0]}")
     for number, sql in known:
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _opened(path: Path, pragmas: Sequence[str]) -> SqliteDatabase:

@@ -41,7 +41,7 @@ class AuditHome:
         write_private(home / "credentials" / "processes" / "audit.seed", server.seeds["audit"])
 
     def start(self) -> subprocess.Popen[bytes]:
-        environ = os.environ | {"LOCKGATE_NATS_URL": self.server.url, "LOG_FORMAT": "json"}
+        environ = os.environ | {"LOCKGATE_NATS_URL": self.server.url, "LOG_FORMAT": "json", "DATABASE_URL": ""}
         with (self.home / "audit.log").open("ab") as log:
             command = [sys.executable, "-m", "services.audit", "--home", str(self.home)]
             process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=ROOT)
