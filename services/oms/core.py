@@ -19,7 +19,7 @@ from projections.order_state import OrderState
 from projections.state_codec import SCHEMA as ACCOUNT_SCHEMA
 from projections.state_codec import decode_state, encode_state, from_plain, to_plain
 from services.oms.ledger import Ledger
-from services.oms.state import EMPTY, CancelWish, OmsState, evolve
+from services.oms.state import EMPTY, CancelWish, OmsState, evolve, names_of
 
 SNAPSHOT_SCHEMA = f"oms-2/{ACCOUNT_SCHEMA}"
 
@@ -101,7 +101,7 @@ class OmsCore:
         self.read_seq = saved.read_seq
         self._fence = OPEN_FENCE.update(saved.fence)
         self._void_seqs = saved.void_seqs
-        self.state = OmsState(
+        state = OmsState(
             account=decode_state(saved.account),
             ended_yesterday=_by_id(saved.ended_yesterday),
             ended_before=_by_id(saved.ended_before),
@@ -109,6 +109,7 @@ class OmsCore:
             compared_at=saved.compared_at,
             ledger=saved.ledger,
         )
+        self.state = msgspec.structs.replace(state, names=names_of(state.all_orders()))
 
 
 def _listed(known: Map[OrderId, OrderState]) -> list[OrderState]:

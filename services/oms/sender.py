@@ -5,12 +5,12 @@ before its bytes do. An order in doubt stays UNKNOWN until the broker says what 
 """
 
 import asyncio
-from dataclasses import dataclass
 
 from contracts.enums import EndCause, OrderStatus
 from contracts.ids import AgentId, OrderId
 from projections.order_state import OrderState
 from services.oms.brokers.port import (
+    Ambiguous,
     Broker,
     BrokerOrder,
     BrokerUnreachableError,
@@ -25,7 +25,10 @@ from services.oms.brokers.port import (
 from services.oms.decider import Blocked, CancelAsked, CancelFailed, NeverArrived, Reported, SubmitAnswered
 from services.oms.desk import OrderDesk
 from services.oms.kill import KillSwitch
+from services.oms.kin import Kin
+from services.oms.replacer import Replacer
 from services.oms.state import is_unsent
+from services.oms.waits import SenderWaits
 from services.runtime.ports import Clock
 
 SUBMITS_IN_FLIGHT_MAX = 32
@@ -33,26 +36,6 @@ EXITS_IN_FLIGHT_MAX = 16
 """Orders that only reduce have their own: new risk that waits must never stand before an exit."""
 CANCELS_IN_FLIGHT_MAX = 8
 LOOK_UPS_IN_FLIGHT_MAX = 8
-CANCEL_ATTEMPTS_MAX = 10
-CANCEL_REFUSALS_MAX = 200
-"""A request turned away by a rate limit is no attempt; only this many of them end a cancel."""
-
-
-@dataclass(frozen=True, slots=True)
-class SenderWaits:
-    """Milliseconds between tries; each doubles from its first to its last.
-
-    After `misses_to_resend` answers that the broker has no such order it may be sent again under its id, after
-    `misses_to_give_up` it counts as never arrived: with the default waits 12 s after the doubtful send, longer
-    than any request lives.
-    """
-
-    retry_first_ms: int = 100
-    retry_last_ms: int = 2_000
-    lookup_first_ms: int = 200
-    lookup_last_ms: int = 6_400
-    misses_to_resend: int = 2
-    misses_to_give_up: int = 6
 
 
 class Sender:
@@ -73,6 +56,8 @@ class Sender:
         self._look_up_slots = asyncio.Semaphore(LOOK_UPS_IN_FLIGHT_MAX)
         self.in_hand: set[OrderId] = set()
         """Orders whose submit or look-up is under way: nobody else may draw conclusions about them."""
+        kin = Kin(broker, desk, self.in_hand)
+        self.replacer = Replacer(broker, desk, kill, clock, kin, self._waits)
 
     async def submit(self, order_id: OrderId) -> None:
         """Send an approved order and follow it until its fate is known."""
@@ -98,25 +83,28 @@ class Sender:
             self.in_hand.discard(order_id)
 
     async def cancel(self, order_id: OrderId, requested_by: AgentId) -> None:
-        """Ask for a cancel, again while the answer is lost, and record what the broker said to it."""
-        waits = _doubling(self._waits.retry_first_ms, self._waits.retry_last_ms, CANCEL_ATTEMPTS_MAX)
-        attempts = refusals = 0
-        while attempts < CANCEL_ATTEMPTS_MAX and refusals < CANCEL_REFUSALS_MAX:
-            broker_order_id = await self._cancelable(order_id)
-            if broker_order_id is None:
-                return
+        """Ask for a cancel until the broker has said something to it, and record that.
+
+        Asking again does no harm, but an answer that was lost is first looked up; there is no last attempt.
+        """
+        wait_ms = self._waits.retry_first_ms
+        while (broker_order_id := await self._cancelable(order_id)) is not None:
             async with self._cancel_slots:
                 outcome = await self._broker.cancel(broker_order_id)
             if isinstance(outcome, CancelAccepted):
                 await self._desk.tell(order_id, CancelAsked(requested_by))
                 return
             if isinstance(outcome, CancelRefused):
-                await self._after_refusal(order_id, requested_by, outcome.detail)
+                if await self._after_refusal(order_id, requested_by, broker_order_id, outcome.detail):
+                    return
+            elif isinstance(outcome, Ambiguous) and await self._is_canceling(order_id, requested_by):
                 return
-            await asyncio.sleep(self._pause_ms(outcome, waits[attempts]) / 1000)
-            limited = isinstance(outcome, RateLimited)
-            attempts, refusals = attempts + (not limited), refusals + limited
-        await self._desk.tell(order_id, CancelFailed(f"no answer to {attempts} requests, {refusals} turned away"))
+            await asyncio.sleep(self._pause_ms(outcome, wait_ms) / 1000)
+            wait_ms = min(wait_ms * 2, self._waits.lookup_last_ms)
+
+    async def replace(self, order_id: OrderId, *, perhaps_asked: bool = False) -> None:
+        """Ask for new terms that were approved, and follow what becomes of them."""
+        await self.replacer.replace(order_id, perhaps_asked=perhaps_asked)
 
     async def _cancelable(self, order_id: OrderId) -> str | None:
         """Wait until the broker's id of an order is known; None when the order has ended, or is nobody's."""
@@ -195,17 +183,34 @@ class Sender:
             return True
         return False
 
-    async def _after_refusal(self, order_id: OrderId, requested_by: AgentId, detail: str) -> None:
-        """See what the order is like now: ended, being canceled already, or working on against our wish."""
+    async def _is_canceling(self, order_id: OrderId, requested_by: AgentId) -> bool:
+        """See whether a request whose answer was lost has arrived."""
+        try:
+            report = await self.look_up(order_id)
+        except BrokerUnreachableError:
+            return False
+        if report is None or report.status != "pending_cancel":
+            return False  # an order that has ended needs no cancel any more, which the caller sees by itself
+        await self._desk.tell(order_id, CancelAsked(requested_by))
+        return True
+
+    async def _after_refusal(self, order_id: OrderId, requested_by: AgentId, asked: str, detail: str) -> bool:
+        """See what the order is like now: ended, being canceled already, or working on against our wish.
+
+        False when another of the broker's orders has taken its place meanwhile, which must be asked for itself.
+        """
         try:
             report = await self.look_up(order_id)
         except BrokerUnreachableError as error:
             detail, report = f"{detail}; {error.detail}", None
         order = self._desk.order(order_id)
         if order is None or order.is_terminal:
-            return
+            return True
+        if order.broker_order_id != asked:
+            return False
         pending = report is not None and report.status == "pending_cancel"
         await self._desk.tell(order_id, CancelAsked(requested_by) if pending else CancelFailed(detail))
+        return True
 
     def _slots(self, order_id: OrderId) -> asyncio.Semaphore:
         order = self._desk.order(order_id)
@@ -229,7 +234,3 @@ class Sender:
         if order.valid_until is None or self._clock.now() >= order.valid_until:
             return EndCause.DECISION_STALE
         return None
-
-
-def _doubling(first_ms: int, last_ms: int, times: int) -> list[int]:
-    return [min(first_ms << attempt, last_ms) for attempt in range(times)]

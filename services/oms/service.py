@@ -32,12 +32,13 @@ from services.oms.comparison import Comparison
 from services.oms.core import SNAPSHOT_SCHEMA, OmsCore
 from services.oms.decider import Updated
 from services.oms.desk import OrderDesk
-from services.oms.fills import is_doubtful
+from services.oms.fills import is_behind, is_doubtful
 from services.oms.kill import KillSwitch
 from services.oms.reconciler import Hands, Reconciler
-from services.oms.sender import Sender, SenderWaits
-from services.oms.state import is_unsent
+from services.oms.sender import Sender
+from services.oms.state import is_unsent, to_cancel
 from services.oms.sweep import Sweep, SweepWaits
+from services.oms.waits import SenderWaits
 from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
 
 SNAPSHOT_EVERY_EVENTS = 20_000
@@ -143,8 +144,9 @@ class Oms:
                     self._spawn(self._breaks.check_fill(order_id))
             case BreakAccepted():
                 self._want_full()
-            case Decision(outcome=Outcome.APPROVED, order_id=order_id) if order_id is not None:
-                self._desk.has_read(seq, order_id)
+            case Decision(outcome=Outcome.APPROVED, order_id=order_id):
+                if order_id is not None:
+                    self._desk.has_read(seq, order_id)
                 if self._live:
                     self._carry_out(event)
             case _:
@@ -152,12 +154,12 @@ class Oms:
 
     def _carry_out(self, decision: Decision) -> None:
         order_id = decision.order_id
-        if order_id is None:
-            return
-        if decision.action is Action.SUBMIT:
+        if decision.action is Action.SUBMIT and order_id is not None:
             self._spawn(self._sender.submit(order_id))
-        elif decision.action is Action.CANCEL:
-            self._spawn(self._sender.cancel(order_id, decision.agent))
+        elif decision.action is Action.REPLACE and order_id is not None:
+            self._spawn(self._sender.replace(order_id))
+        for unwanted in to_cancel(decision):
+            self._spawn(self._sender.cancel(unwanted, decision.agent))
 
     def _go_live(self) -> None:
         """Carry out approvals from now on, and take up what was approved before."""
@@ -165,6 +167,8 @@ class Oms:
         self._take_up_doubts()
         for order_id, wish in self._core.state.cancels.items():
             self._spawn(self._sender.cancel(order_id, wish.requested_by))
+        for order_id in self._core.state.open_replacements():
+            self._spawn(self._sender.replace(order_id, perhaps_asked=True))
         for order in self._core.state.all_orders():
             self._spawn(self._breaks.check_fill(order.order_id))
         if self._kill.cancels:
@@ -199,9 +203,13 @@ class Oms:
         self._unheard_in_a_row = 0
         try:
             order = await self._desk.tell_of(update.order, Updated(update))
+        except BrokerUnreachableError as error:
+            self._ports.log.warning("an update waits for its order", broker_event=update.event, detail=error.detail)
+            self._want_full()
+            return
         finally:
             self._update_slots.release()
-        if is_doubtful(update) or (order is not None and order.filled_qty < update.order.filled_qty):
+        if is_doubtful(update) or (order is not None and is_behind(order, update.order)):
             self._want_full()
 
     def _want_full(self) -> None:

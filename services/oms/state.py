@@ -5,7 +5,7 @@ two exchange days longer. What is older than that and has ended is nobody's news
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from immutables import Map
@@ -17,18 +17,28 @@ from contracts.codec import JournalEvent
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderStatus, Outcome
 from contracts.ids import AgentId, OrderId, is_token
-from contracts.orders import OrderCancelRejected, OrderCancelRequested, OrderEvent
+from contracts.orders import (
+    OrderAcknowledged,
+    OrderAdopted,
+    OrderCancelRejected,
+    OrderCancelRequested,
+    OrderEvent,
+    OrderLegAdded,
+    OrderReplaced,
+)
 from projections import account, orders
 from projections.account import AccountState
 from projections.order_state import OrderState
 from services.oms import ledger
 from services.oms.brokers.port import BrokerOrder
+from services.oms.fills import broker_ids
 from services.oms.ledger import Ledger
 
 ENDED_AT_BROKER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 LOOK_BACK = timedelta(hours=24)
 """How long ago a foreign order may have been submitted and still be adopted after it ended."""
-_OUR_ID = re.compile(r"^lg-[0-9a-f]{30}$")
+_OUR_ID = re.compile(r"^(lg-[0-9a-f]{30})(?:-r[0-9]+)?$")
+"""What we send under: an order's id, and that with the decision that replaced its terms."""
 
 
 class CancelWish(Value, frozen=True, kw_only=True):
@@ -45,6 +55,8 @@ class OmsState(Value, frozen=True, kw_only=True):
     ended_yesterday: Map[OrderId, OrderState] = Map()
     ended_before: Map[OrderId, OrderState] = Map()
     cancels: Map[OrderId, CancelWish] = Map()
+    names: Map[str, OrderId] = Map()
+    """Our name for each of the broker's orders, by the id that the broker gave it."""
     ledger: Ledger = ledger.EMPTY
     compared_at: datetime | None = None
     """When our orders were last compared with the broker's: what happened since may be unheard."""
@@ -65,6 +77,10 @@ class OmsState(Value, frozen=True, kw_only=True):
         """List the orders whose life goes on, oldest decision first."""
         still_open = (order for order in self.account.orders.values() if not order.is_terminal)
         return tuple(sorted(still_open, key=lambda order: (order.decision_seq, order.order_id)))
+
+    def open_replacements(self) -> tuple[OrderId, ...]:
+        """Name the orders of which new terms were approved that the broker has not answered."""
+        return tuple(order.order_id for order in self.all_orders() if order.replacement is not None)
 
     def unknown_orders(self) -> int:
         """Count the orders of which nobody knows whether the broker has them."""
@@ -93,11 +109,25 @@ def evolve(state: OmsState, event: JournalEvent, seq: int) -> OmsState:
 
 def key_of(report: BrokerOrder, state: OmsState) -> OrderId:
     """Name the order that a report speaks of: our own id, or one derived from the broker's for a foreign order."""
-    ours = OrderId(report.client_order_id)
-    if state.order(ours) is not None:
-        return ours
+    known = state.names.get(report.broker_order_id) or _sent_as(report, state)
+    if known is None and report.replaces is not None:
+        known = state.names.get(report.replaces)
+    if known is not None:
+        return known
     token = f"ext-{report.broker_order_id}"
     return OrderId(token if is_token(token) else f"ext-{report.broker_order_id.encode().hex()[:56]}")
+
+
+def _sent_as(report: BrokerOrder, state: OmsState) -> OrderId | None:
+    """Find the order that was sent under a report's client order id, as a replacement of its terms too."""
+    ours = _OUR_ID.match(report.client_order_id)
+    named = OrderId(report.client_order_id if ours is None else ours[1])
+    return named if state.order(named) is not None else None
+
+
+def names_of(known: Iterable[OrderState]) -> Map[str, OrderId]:
+    """Name the broker's orders that are remembered."""
+    return Map({broker_id: order.order_id for order in known for broker_id in broker_ids(order)})
 
 
 def is_adoptable(report: BrokerOrder, now: datetime) -> bool:
@@ -117,17 +147,26 @@ def _with_account(state: OmsState, new: AccountState) -> OmsState:
     if new.day.trading_day == state.account.day.trading_day:
         return replace(state, account=new)
     dropped = {order_id: order for order_id, order in state.account.orders.items() if order_id not in new.orders}
-    return replace(state, account=new, ended_yesterday=Map(dropped), ended_before=state.ended_yesterday)
+    aged = replace(state, account=new, ended_yesterday=Map(dropped), ended_before=state.ended_yesterday)
+    return replace(aged, names=names_of(aged.all_orders()))
+
+
+def to_cancel(decision: Decision) -> tuple[OrderId, ...]:
+    """Name the orders that a decision wants canceled."""
+    if decision.outcome is not Outcome.APPROVED:
+        return ()
+    if decision.action is Action.CANCEL and decision.order_id is not None:
+        return (decision.order_id,)
+    return decision.order_ids if decision.action is Action.CANCEL_ALL else ()
 
 
 def _after_decision(state: OmsState, decision: Decision, seq: int) -> OmsState:
-    if decision.outcome is not Outcome.APPROVED or decision.action is not Action.CANCEL or decision.order_id is None:
-        return state
-    order = state.order(decision.order_id)
-    if order is None or order.is_terminal:
-        return state
-    wish = CancelWish(requested_by=decision.agent, decision_seq=seq)
-    return replace(state, cancels=state.cancels.set(order.order_id, wish))
+    cancels = state.cancels
+    for order_id in to_cancel(decision):
+        order = state.order(order_id)
+        if order is not None and not order.is_terminal:
+            cancels = cancels.set(order_id, CancelWish(requested_by=decision.agent, decision_seq=seq))
+    return state if cancels is state.cancels else replace(state, cancels=cancels)
 
 
 def _with_ended(state: OmsState, event: OrderEvent, seq: int) -> OmsState:
@@ -142,7 +181,9 @@ def _with_ended(state: OmsState, event: OrderEvent, seq: int) -> OmsState:
 
 
 def _after_order_event(state: OmsState, event: OrderEvent) -> OmsState:
-    """A cancel is answered by its record, or by the order's end."""
+    """Learn the broker's name of an order; a cancel is answered by its record, or by the order's end."""
+    if isinstance(event, (OrderAcknowledged, OrderReplaced, OrderLegAdded, OrderAdopted)):
+        state = replace(state, names=state.names.set(event.broker_order_id, event.order_id))
     if event.order_id not in state.cancels:
         return state
     order = state.order(event.order_id)

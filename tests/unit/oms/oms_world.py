@@ -21,9 +21,9 @@ from projections.order_state import OrderState
 from services.oms.brokers.memory import MemoryBroker
 from services.oms.core import OmsCore
 from services.oms.kill import KillSwitch
-from services.oms.sender import SenderWaits
 from services.oms.service import Oms, OmsPorts, OmsWaits, rebuild
 from services.oms.sweep import SweepWaits
+from services.oms.waits import SenderWaits
 from services.runtime.memory import ManualClock, MemoryJournal, MemoryLease, MemorySnapshots
 from tests.unit.oms.order_stories import AAPL, ACCOUNT, NOW
 from tests.waiting import until

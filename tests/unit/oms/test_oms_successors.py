@@ -10,8 +10,8 @@ from contracts.enums import EndCause, KillMode
 from contracts.orders import OrderCanceled, OrderWorking
 from services.oms.brokers.memory import Fault
 from services.oms.core import OmsCore
-from services.oms.sender import SenderWaits
 from services.oms.service import OmsWaits
+from services.oms.waits import SenderWaits
 from tests.unit.oms.oms_world import QUICK, OmsWorld
 from tests.unit.oms.order_stories import AAPL, ACCOUNT, decision, terms
 from tests.waiting import until
