@@ -14,6 +14,9 @@ from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
 
 
+_MILLIONTH = Decimal("0.000001")
+
+
 class Place(Value, frozen=True, kw_only=True):
     """Where in a journal: after the event `seq`, written at `at`."""
 
@@ -89,6 +92,11 @@ class AccountView(Value, frozen=True, kw_only=True):
     open_orders: tuple[OrderView, ...]
 
 
+def _shown(number: Decimal) -> Decimal:
+    """Cut what divisions made endless to a millionth."""
+    return plain(number.quantize(_MILLIONTH))
+
+
 def view_of(state: AccountState, place: Place) -> AccountView:
     """Show a folded state; headroom and pace are those of the moment at which its last event was written."""
     halts, breaches = _halts(state), _breaches(state)
@@ -103,10 +111,10 @@ def view_of(state: AccountState, place: Place) -> AccountView:
         limits=state.limits,
         headroom=_headroom(state, place.at),
         exposure=ExposureView(
-            gross_usd=plain(totals.gross_usd),
-            net_usd=plain(totals.net_usd),
-            long_usd=plain(totals.long_usd),
-            short_usd=plain(totals.short_usd),
+            gross_usd=_shown(totals.gross_usd),
+            net_usd=_shown(totals.net_usd),
+            long_usd=_shown(totals.long_usd),
+            short_usd=_shown(totals.short_usd),
         ),
         day=_day(state),
         positions=tuple(_position(state, symbol) for symbol in sorted(state.positions) if _counts(state, symbol)),
@@ -165,10 +173,10 @@ def _position(state: AccountState, symbol: Symbol) -> PositionView:
     return PositionView(
         symbol=symbol,
         qty=plain(position.qty),
-        avg_price=plain(position.avg_price),
-        mark_price=plain(mark_price),
-        realized_usd=plain(position.realized_usd),
-        unrealized_usd=plain(unrealized_usd),
+        avg_price=_shown(position.avg_price),
+        mark_price=_shown(mark_price),
+        realized_usd=_shown(position.realized_usd),
+        unrealized_usd=_shown(unrealized_usd),
     )
 
 
@@ -182,7 +190,7 @@ def _open_orders(state: AccountState) -> list[OrderView]:
             status=order.status,
             terms=order.terms,
             filled_qty=plain(order.filled_qty),
-            reserved_usd=plain(order.working_qty * order.worst_price),
+            reserved_usd=_shown(order.working_qty * order.worst_price),
         )
         for order in sorted(still_open, key=lambda order: (order.decision_seq, order.order_id))
     ]

@@ -33,6 +33,7 @@ class Notary:
         self._clock = clock
         self._code_version = code_version
         self._bare_since_ms: int | None = None
+        self._goal_seq: int | None = None
 
     async def run(self, stopping: asyncio.Event, schedule: Schedule | None = None) -> None:
         """Follow the journal until told to stop, and sign on schedule; what is uncovered at the end is signed too.
@@ -50,12 +51,20 @@ class Notary:
             aclosing(self._journal.read_raw(coverage.chain.seq)) as messages,
             in_batches(messages, size=size, gather_ms=GATHER_MS, idle_ms=LOOK_EVERY_MS) as batches,
         ):
-            while not stopping.is_set():
+            while not await self._is_done(stopping, coverage):
                 coverage = follow(coverage, [link_of_raw(one) for one in await batches.next()])
                 if is_due(coverage, self._waited_ms(coverage), schedule):
                     coverage = self._sign(coverage)
         if coverage.fingerprints:
             self._sign(coverage)
+
+    async def _is_done(self, stopping: asyncio.Event, coverage: Coverage) -> bool:
+        """Go on until told to stop, and then to where the journal ended at that moment."""
+        if not stopping.is_set():
+            return False
+        if self._goal_seq is None:
+            self._goal_seq = await self._journal.last_seq()
+        return coverage.chain.seq >= self._goal_seq
 
     def _waited_ms(self, coverage: Coverage) -> int:
         if not coverage.fingerprints:

@@ -172,6 +172,8 @@ def import_(
         say_json(manifest)
         return OK
     say(f"imported {manifest.count} messages of account {manifest.account}, chain head {manifest.chain_head}")
+    if nats_url is None and load_settings(chosen_home(home)).account != manifest.account:
+        say(f"this home is set to another account: start it with LOCKGATE_ACCOUNT={manifest.account}")
     return OK
 
 
