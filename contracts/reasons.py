@@ -67,6 +67,7 @@ class RefusalCode(StrEnum):
     INVALID_BODY = "invalid_body"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     UNAVAILABLE = "unavailable"
 

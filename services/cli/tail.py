@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from contracts.ids import AccountId
 from services.cli.lines import line_of
@@ -16,7 +17,7 @@ from services.runtime.jetstream import JetStreamJournal
 from services.runtime.ports import Recorded
 
 SHOWN_BEFORE = 20
-From = Annotated[int | None, Parameter(name="--from")]
+From = Annotated[int | None, Parameter(name="--from", validator=Number(gte=1))]
 
 
 def tail(*, from_seq: From = None, follow: bool = True, home: Home = None, as_json: AsJson = False) -> int:

@@ -36,7 +36,7 @@ HANDLERS: Sequence[HTTPRouteHandler] = (
 )
 _CODES: Mapping[int, RefusalCode] = {
     HTTPStatus.NOT_FOUND: RefusalCode.NOT_FOUND,
-    HTTPStatus.METHOD_NOT_ALLOWED: RefusalCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: RefusalCode.METHOD_NOT_ALLOWED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RefusalCode.TOO_LARGE,
 }
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -75,8 +75,20 @@ def _refused_by_framework(request: Request[Any, Any, Any], error: HTTPException)
         return _broken(request, error)
     code = _CODES.get(error.status_code, RefusalCode.INVALID_BODY)
     details = {"errors": error.extra} if error.extra else None
-    refusal = Refusal(code, error.detail, details=details)
+    refusal = Refusal(code, _words(request, code, error), details=details)
     return _answer(refusal.answer(), HTTPStatus(error.status_code), error.headers or {})
+
+
+def _words(request: Request[Any, Any, Any], code: RefusalCode, error: HTTPException) -> str:
+    """Say what there is instead, where the framework only names the HTTP status."""
+    asked = f"{request.method} {request.url.path}"
+    match code:
+        case RefusalCode.NOT_FOUND:
+            return f"there is no {asked}: /openapi.json lists every path"
+        case RefusalCode.METHOD_NOT_ALLOWED:
+            return f"{asked} is not offered: /openapi.json lists what is"
+        case _:
+            return error.detail
 
 
 def _journal_unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[RefusalAnswer]:

@@ -135,10 +135,13 @@ async def test_a_body_that_fits_but_grows_too_long_as_an_intent_is_refused(world
 
 async def test_paths_and_methods_that_do_not_exist_are_refused_in_the_same_form(world: World):
     nowhere = await world.call("GET", "/v2/state")
-    wrong_method = await world.call("DELETE", "/v1/orders")
+    wrong_method = await world.call("PUT", "/v1/orders")
 
     assert (nowhere.status_code, wrong_method.status_code) == (404, 405)
     assert nowhere.json()["status"] == wrong_method.json()["status"] == "refused"
+    assert (nowhere.json()["code"], wrong_method.json()["code"]) == ("not_found", "method_not_allowed")
+    assert "/openapi.json" in nowhere.json()["message"]
+    assert "PUT /v1/orders" in wrong_method.json()["message"]
 
 
 async def test_without_a_link_everything_but_health_is_unavailable_at_once(world: World):
