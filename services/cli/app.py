@@ -20,6 +20,12 @@ COMMANDS = (
     ("cancel", "services.cli.submit:cancel", _TRADING, "Ask to cancel an order."),
     ("kill", "services.cli.controls:kill", _TRADING, "Engage the kill switch."),
     ("resume", "services.cli.controls:resume", _TRADING, "Release the kill switch."),
+    (
+        "reconcile",
+        "services.cli.breaks:reconcile",
+        _TRADING,
+        "Show where our books and the broker's differ; settle it.",
+    ),
     ("tail", "services.cli.tail:tail", _READING, "Follow the journal."),
     ("explain", "services.cli.explain:explain", _READING, "Tell the whole story of one intent or order."),
     ("state", "services.cli.state:state", _READING, "Show the account as it stood at a sequence or a time."),

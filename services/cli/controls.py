@@ -33,7 +33,7 @@ def kill(*, reason: Why, mode: Mode = KillMode.BLOCK_NEW, home: Home = None) -> 
         mode: block_new refuses new risk, cancel_all also cancels working orders, flatten also closes positions.
         home: The instance's folder.
     """
-    event = KillEngaged(epoch=0, at=SystemClock().now(), mode=mode, by=_person(), reason=_given(reason))
+    event = KillEngaged(epoch=0, at=SystemClock().now(), mode=mode, by=person(), reason=given_reason(reason))
     seq, account = asyncio.run(_write(event, home))
     say(f"kill switch engaged on account {account}: {mode} (journal sequence {seq})")
     return OK
@@ -50,7 +50,7 @@ def resume(*, reason: Why, home: Home = None) -> int:
         reason: Why trading may go on, for the record.
         home: The instance's folder.
     """
-    event = KillReleased(epoch=0, at=SystemClock().now(), by=_person(), reason=_given(reason))
+    event = KillReleased(epoch=0, at=SystemClock().now(), by=person(), reason=given_reason(reason))
     seq, account = asyncio.run(_write(event, home))
     say(f"kill switch released on account {account} (journal sequence {seq})")
     return OK
@@ -63,11 +63,13 @@ async def _write(event: KillEngaged | KillReleased, home: Home) -> tuple[int, Ac
         return await JetStreamJournal(link, account).append(subjects.control(account), event), account
 
 
-def _given(reason: str) -> str:
+def given_reason(reason: str) -> str:
+    """Give the reason; raise `UsageError` when it says nothing."""
     if not reason.strip():
         raise UsageError("--reason must say something: it is what the record will show")
     return reason.strip()
 
 
-def _person() -> str:
+def person() -> str:
+    """Name the operator for the record."""
     return f"operator {getpass.getuser()}"

@@ -18,7 +18,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = "up down status submit cancel tail explain kill resume schema doctor bench sim"
-    promised += " state diff timeline events limits whatif verify export import projections"
+    promised += " state diff timeline events limits whatif verify export import projections reconcile"
     assert set(VERBS) == set(promised.split())
 
 
@@ -46,6 +46,7 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["kill"],
         ["kill", "--mode", "explode", "--reason", "x"],
         ["kill", "--reason", "  "],
+        ["reconcile", "--accept", "AAPL"],
         ["submit", "AAPL", "hold", "10"],
         ["submit", "AAPL", "buy", "ten"],
         ["submit", "AAPL", "buy", "10", "--limit-price", "high"],
