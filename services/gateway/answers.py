@@ -12,8 +12,19 @@ from typing import Annotated, Literal
 import msgspec
 
 from contracts.decisions import Check, Headroom
-from contracts.enums import Action, KillMode, OrderStatus, OrderType, Side, TimeInForce, TradingState
+from contracts.enums import (
+    Action,
+    KillMode,
+    LegRole,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    TradingState,
+)
 from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol
+from contracts.intents import StopLoss, TakeProfit
 from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
@@ -72,8 +83,34 @@ class PendingAnswer(Answer, frozen=True, kw_only=True):
     message: str | None = None
 
 
+class LegAnswer(Answer, frozen=True, kw_only=True):
+    """An exit that an order brought with it; it is an order of its own, found under its id."""
+
+    order_id: OrderId
+    role: LegRole | None
+    status: OrderStatus
+    order_type: OrderType = msgspec.field(name="type")
+    qty: Decimal
+    filled_qty: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+
+
+class ReplacementAnswer(Answer, frozen=True, kw_only=True):
+    """New terms that risk approved and the broker has not answered; until then either terms may fill."""
+
+    terms: OrderTerms
+    requested_by: AgentId
+    decision_seq: int
+    valid_until: datetime | None
+
+
 class OrderAnswer(Answer, frozen=True, kw_only=True):
-    """One order as the journal tells it; quantities in shares, prices in USD per share."""
+    """One order as the journal tells it; quantities in shares, prices in USD per share.
+
+    Where `notional_usd` is given, `qty` is the most shares that the amount may become. Exits of one group
+    (`group_id`) cancel one another; `legs` are those that this order brought.
+    """
 
     order_id: OrderId
     agent: AgentId
@@ -84,8 +121,14 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     qty: Decimal
     limit_price: Decimal | None
     stop_price: Decimal | None
+    notional_usd: Decimal | None
+    trail_price: Decimal | None
+    trail_percent: Decimal | None
     time_in_force: TimeInForce
     extended_hours: bool
+    order_class: OrderClass
+    take_profit: TakeProfit | None
+    stop_loss: StopLoss | None
     status: OrderStatus
     filled_qty: Decimal
     filled_avg_price: Decimal | None
@@ -96,10 +139,17 @@ class OrderAnswer(Answer, frozen=True, kw_only=True):
     valid_until: datetime | None
     decision_seq: int
     last_seq: int
+    group_id: OrderId | None
+    role: LegRole | None
+    legs: tuple[LegAnswer, ...]
+    replacement: ReplacementAnswer | None
 
 
 class IntentStory(IntentAnswer, frozen=True, kw_only=True):
-    """A decision in full, and the order that came of it; `order` is null once its trading day is over."""
+    """A decision in full, and the order that came of it; `order` is null once its trading day is over.
+
+    `order_ids` are the orders that a cancel of all named.
+    """
 
     agent: AgentId
     action: Action | None
@@ -109,6 +159,7 @@ class IntentStory(IntentAnswer, frozen=True, kw_only=True):
     valid_until: datetime | None
     terms: OrderTerms | None
     checks: tuple[Check, ...]
+    order_ids: tuple[OrderId, ...]
     order: OrderAnswer | None
 
 
@@ -122,6 +173,44 @@ class CancelAnswer(Answer, frozen=True, kw_only=True):
     decision_seq: int
     order: OrderAnswer | None
     message: str | None = None
+
+
+class ReplaceAnswer(IntentAnswer, frozen=True, kw_only=True):
+    """The decision on a replace: accepted means that the broker is asked, not that the order has the terms."""
+
+    terms: OrderTerms | None
+    order: OrderAnswer | None
+
+
+class CancelAllAnswer(Answer, frozen=True, kw_only=True):
+    """The decision on a cancel of all: the broker is asked to cancel `order_ids`; `more` are open beyond those."""
+
+    status: Literal["accepted", "rejected", "held"]
+    intent_id: IntentId
+    order_ids: tuple[OrderId, ...]
+    more: bool
+    reason: Reason | None = None
+    decision_seq: int
+    message: str | None = None
+
+
+class PositionClose(Answer, frozen=True, kw_only=True):
+    """What was decided on closing one position; pending ones are found under their intent's id."""
+
+    symbol: Symbol
+    status: Literal["accepted", "rejected", "held", "pending"]
+    intent_id: IntentId
+    order_id: OrderId | None = None
+    qty: Decimal | None = None
+    reason: Reason | None = None
+    decision_seq: int | None = None
+
+
+class ClosesAnswer(Answer, frozen=True, kw_only=True):
+    """One decision for each position; none when nothing is held."""
+
+    intent_id: IntentId
+    closes: tuple[PositionClose, ...]
 
 
 class OrdersAnswer(Answer, frozen=True, kw_only=True):

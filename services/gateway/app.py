@@ -17,7 +17,7 @@ from services.gateway.access import guard
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document_route
 from services.gateway.refusals import Refusal, RefusalAnswer, unavailable
-from services.gateway.routes import account, controls, health, intents, orders
+from services.gateway.routes import account, controls, health, intents, order_changes, orders, positions
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.stream_api import RefusedError
 from services.runtime.telemetry import get_logger
@@ -31,7 +31,11 @@ HANDLERS: Sequence[HTTPRouteHandler] = (
     account.show_risk_state,
     orders.list_orders,
     orders.show_order,
-    orders.cancel,
+    order_changes.replace_order,
+    order_changes.cancel,
+    order_changes.cancel_all,
+    positions.close_position,
+    positions.close_all_positions,
     controls.set_kill_switch,
 )
 _CODES: Mapping[int, RefusalCode] = {

@@ -7,16 +7,21 @@ import msgspec
 
 from contracts.decisions import Decision, Headroom
 from contracts.enums import Outcome
-from contracts.ids import OrderId
-from projections.order_state import OrderState
+from contracts.ids import OrderId, Symbol
+from projections.account import AccountState
 from services.gateway.account_view import Decided
 from services.gateway.answers import (
+    CancelAllAnswer,
     CancelAnswer,
     IntentAnswer,
     IntentStory,
+    OrderAnswer,
+    PositionClose,
+    ReplaceAnswer,
     RiskAnswer,
     RiskHeadroom,
 )
+from services.gateway.clerk import Statement
 from services.gateway.order_answers import order_answer
 
 type Status = Literal["accepted", "rejected", "held"]
@@ -43,7 +48,7 @@ def intent_answer(decided: Decided, *, repeated: bool) -> IntentAnswer:
     )
 
 
-def intent_story(decided: Decided, order: OrderState | None) -> IntentStory:
+def intent_story(decided: Decided, state: AccountState) -> IntentStory:
     """Tell everything that is known of an intent."""
     seq, decision = decided
     return IntentStory(
@@ -61,11 +66,63 @@ def intent_story(decided: Decided, order: OrderState | None) -> IntentStory:
         valid_until=decision.valid_until,
         terms=decision.terms,
         checks=decision.checks,
-        order=None if order is None else order_answer(order),
+        order_ids=decision.order_ids,
+        order=_order(decision.order_id, state),
     )
 
 
-def cancel_answer(decided: Decided, order_id: OrderId, order: OrderState | None, *, repeated: bool) -> CancelAnswer:
+def _order(order_id: OrderId | None, state: AccountState) -> OrderAnswer | None:
+    order = None if order_id is None else state.orders.get(order_id)
+    return None if order is None else order_answer(order, state.orders)
+
+
+def replace_answer(decided: Decided, order_id: OrderId, state: AccountState, *, repeated: bool) -> ReplaceAnswer:
+    """Answer a replace."""
+    seq, decision = decided
+    return ReplaceAnswer(
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_id=order_id,
+        risk=_risk(decision),
+        reason=decision.reason,
+        decision_seq=seq,
+        terms=decision.terms,
+        order=_order(order_id, state),
+        message=DUPLICATE if repeated else None,
+    )
+
+
+def cancel_all_answer(decided: Decided, *, repeated: bool) -> CancelAllAnswer:
+    """Answer a cancel of all; a check on the record says when more are open than one decision names."""
+    seq, decision = decided
+    return CancelAllAnswer(
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_ids=decision.order_ids,
+        more=bool(decision.checks),
+        reason=decision.reason,
+        decision_seq=seq,
+        message=DUPLICATE if repeated else None,
+    )
+
+
+def position_close(symbol: Symbol, statement: Statement) -> PositionClose:
+    """Answer for one of several closes."""
+    if statement.decided is None:
+        return PositionClose(symbol=symbol, status="pending", intent_id=statement.intent_id)
+    seq, decision = statement.decided
+    return PositionClose(
+        symbol=symbol,
+        status=STATUS[decision.outcome],
+        intent_id=decision.intent_id,
+        order_id=decision.order_id,
+        qty=None if decision.terms is None else decision.terms.qty,
+        reason=decision.reason,
+        decision_seq=seq,
+    )
+
+
+def cancel_answer(decided: Decided, order_id: OrderId, state: AccountState, *, repeated: bool) -> CancelAnswer:
     """Answer a cancel."""
     seq, decision = decided
     return CancelAnswer(
@@ -74,7 +131,7 @@ def cancel_answer(decided: Decided, order_id: OrderId, order: OrderState | None,
         order_id=order_id,
         reason=decision.reason,
         decision_seq=seq,
-        order=None if order is None else order_answer(order),
+        order=_order(order_id, state),
         message=DUPLICATE if repeated else None,
     )
 

@@ -5,55 +5,22 @@ order must not lose a field that its sender counted on). What can be read and ma
 of -10, NaN or 1e400 or a limit price of 0, is an intent like any other: risk denies it, on the record.
 """
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
 
-from contracts.enums import KillMode, OrderType, Side, TimeInForce
-from contracts.ids import IntentId, OrderId, Symbol
-from contracts.intents import CancelIntent, IntentMeta, SubmitIntent, TokenText
+from contracts.enums import KillMode
+from contracts.ids import IntentId, is_token
 from contracts.reasons import RefusalCode
 from contracts.values import is_plain_number
+from services.gateway.order_forms import CancelForm, ReasonText, ReplaceForm, SubmitForm
 from services.gateway.refusals import Refusal
+from services.runtime.ids import new_intent_id
 
-NumberOrText = Annotated[
-    Decimal, msgspec.Meta(description="A decimal as a string, or a JSON number, which is read from its text.")
-]
-IdempotencyId = Annotated[
-    TokenText,
-    msgspec.Meta(
-        description="Your own id for this request: repeating it returns the original answer and does nothing twice. "
-        "Without one the gateway makes one and returns it, and a repeat is a new intent."
-    ),
-]
 MODE_ALIASES = {"cancel_only": KillMode.CANCEL_ALL}
 """A mode name that an earlier system's documentation used."""
-REASON_CHARS_MAX = 500
-
-
-class SubmitForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A wish for one order. Either `qty` or `notional_usd` is required."""
-
-    symbol: str
-    side: Side
-    order_type: OrderType = msgspec.field(name="type")
-    qty: NumberOrText | None = None
-    notional_usd: NumberOrText | None = None
-    client_intent_id: IdempotencyId | None = None
-    limit_price: NumberOrText | None = None
-    stop_price: NumberOrText | None = None
-    time_in_force: TimeInForce | None = None
-    extended_hours: bool = False
-    meta: IntentMeta | None = None
-
-
-class CancelForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A wish to cancel one order; the whole body may be left out."""
-
-    client_intent_id: IdempotencyId | None = None
-    reason: Annotated[str, msgspec.Meta(max_length=REASON_CHARS_MAX)] | None = None
 
 
 class KillForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,16 +34,20 @@ class KillForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             examples=[*KillMode, *MODE_ALIASES],
         ),
     ] = KillMode.BLOCK_NEW
-    reason: Annotated[str, msgspec.Meta(max_length=REASON_CHARS_MAX)] | None = None
+    reason: ReasonText | None = None
 
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _submit = msgspec.json.Decoder(SubmitForm)
+_replace = msgspec.json.Decoder(ReplaceForm)
 _cancel = msgspec.json.Decoder(CancelForm)
 _kill = msgspec.json.Decoder(KillForm)
 _NULL = b"null"
 _whole = msgspec.json.Decoder(dict[str, Any], float_hook=str)
-_NUMBERS = frozenset({"qty", "notional_usd", "limit_price", "stop_price"})
+_NUMBERS = frozenset(
+    {"qty", "notional_usd", "limit_price", "stop_price", "trail_price", "trail_percent", "trail", "percent"}
+)
+_PARTS = frozenset({"take_profit", "stop_loss"})
 _AMOUNTS = ("qty", "notional_usd")
 
 
@@ -87,8 +58,14 @@ def read_submit(body: bytes) -> SubmitForm:
     if not given.intersection(_AMOUNTS):
         missing.insert(2, "qty")
     _refuse_missing(missing)
-    _refuse_odd_numbers(body)
+    _refuse_odd_numbers(_read(_whole, body))
     return _read(_submit, body)
+
+
+def read_replace(body: bytes) -> ReplaceForm:
+    """Read the body of a replace; whether it changes anything, risk says."""
+    _refuse_odd_numbers(_read(_whole, body))
+    return _read(_replace, body)
 
 
 def read_cancel(body: bytes) -> CancelForm:
@@ -109,41 +86,46 @@ def read_kill(body: bytes) -> tuple[KillForm, KillMode]:
     return form, mode or KillMode(form.mode)
 
 
-def submit_intent(form: SubmitForm, intent_id: IntentId) -> SubmitIntent:
-    """Say in the project's language what a submit form asks for."""
-    return SubmitIntent(
-        intent_id=intent_id,
-        symbol=Symbol(form.symbol),
-        side=form.side,
-        order_type=form.order_type,
-        qty=form.qty,
-        notional_usd=form.notional_usd,
-        limit_price=form.limit_price,
-        stop_price=form.stop_price,
-        time_in_force=form.time_in_force or TimeInForce.DAY,
-        extended_hours=form.extended_hours,
-        meta=form.meta or IntentMeta(),
-    )
-
-
-def cancel_intent(form: CancelForm, intent_id: IntentId, order_id: OrderId) -> CancelIntent:
-    """Say in the project's language what a cancel form asks for."""
-    return CancelIntent(intent_id=intent_id, order_id=order_id, meta=IntentMeta(reason=form.reason))
-
-
 def _refuse_missing(missing: Sequence[str]) -> None:
     if missing:
         message = f"these fields are required: {', '.join(missing)}"
         raise Refusal(RefusalCode.MISSING_REQUIRED_FIELDS, message, details={"missing": list(missing)})
 
 
-def _refuse_odd_numbers(body: bytes) -> None:
+def _refuse_odd_numbers(part: Mapping[str, Any], path: str = "$") -> None:
     """Refuse numbers in forms that Python reads and programs do not mean, such as 1_0 or another script's digits."""
-    for name, value in _read(_whole, body).items():
+    for name, value in part.items():
         if name in _NUMBERS and isinstance(value, str) and not is_plain_number(value):
-            raise Refusal(
-                RefusalCode.INVALID_BODY, f"the body cannot be read: Invalid decimal string - at `$.{name}`"
-            )
+            raise _odd_number(f"{path}.{name}")
+        if name in _PARTS and isinstance(value, dict):
+            _refuse_odd_numbers(value, f"{path}.{name}")
+
+
+def _odd_number(path: str) -> Refusal:
+    return Refusal(RefusalCode.INVALID_BODY, f"the body cannot be read: Invalid decimal string - at `{path}`")
+
+
+def read_number(name: str, text: str | None) -> Decimal | None:
+    """Read a number from a query parameter; what is a number and makes no sense, risk denies."""
+    if text is None:
+        return None
+    try:
+        if is_plain_number(text):
+            return Decimal(text)
+    except InvalidOperation:
+        pass
+    raise Refusal(RefusalCode.INVALID_BODY, f"{name} {text[:40]!r} is not a number")
+
+
+def read_id(text: str | None) -> IntentId:
+    """Read an idempotency id from a query parameter, or make one when none was given."""
+    if text is None:
+        return new_intent_id()
+    if not is_token(text):
+        raise Refusal(
+            RefusalCode.INVALID_BODY, f"client_intent_id {text[:80]!r} must be 1 to 64 letters, digits, _, -"
+        )
+    return IntentId(text)
 
 
 def _read(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

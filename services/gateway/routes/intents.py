@@ -12,9 +12,10 @@ from services.gateway.access import ApiRequest
 from services.gateway.answers import IntentAnswer, IntentStory, PendingAnswer
 from services.gateway.api_keys import Scope
 from services.gateway.decision_answers import intent_answer, intent_story
-from services.gateway.forms import SubmitForm, read_submit, submit_intent
+from services.gateway.forms import read_submit
 from services.gateway.gateway import Gateway
 from services.gateway.operation import Operation, Parameter
+from services.gateway.order_forms import SubmitForm, submit_intent
 from services.gateway.refusals import Refusal
 from services.gateway.tracing import traceparent_from
 from services.runtime.ids import new_intent_id
@@ -89,9 +90,7 @@ async def look(
         raise _unknown(intent_id)
     decided = await gateway.clerk.decision(whose, IntentId(intent_id))
     if decided is not None:
-        order_id = decided.decision.order_id
-        order = None if order_id is None else gateway.view.state.orders.get(order_id)
-        return Response(intent_story(decided, order))
+        return Response(intent_story(decided, gateway.view.state))
     if await gateway.clerk.is_stated(whose, IntentId(intent_id)):
         return pending(IntentId(intent_id), agent)
     raise _unknown(intent_id)

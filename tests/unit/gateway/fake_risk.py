@@ -7,11 +7,11 @@ from decimal import Decimal
 import msgspec
 
 from contracts import subjects
-from contracts.codec import decode_intent
+from contracts.codec import JournalEvent, decode_intent
 from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
-from contracts.enums import Action, Outcome
+from contracts.enums import Action, OrderType, Outcome, Side
 from contracts.ids import OPERATOR, OrderId, order_id_for
-from contracts.intents import CancelIntent, SubmitIntent
+from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, ReplaceIntent, SubmitIntent
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
 from contracts.values import is_exact
@@ -30,8 +30,17 @@ HEADROOM = Headroom(
 )
 
 
+_ACTIONS = {
+    SubmitIntent: Action.SUBMIT,
+    CloseIntent: Action.SUBMIT,
+    CancelIntent: Action.CANCEL,
+    CancelAllIntent: Action.CANCEL_ALL,
+    ReplaceIntent: Action.REPLACE,
+}
+
+
 class FakeRisk:
-    """Approves submits of up to 100 shares and cancels of one's own orders; denies the rest."""
+    """Approves submits of up to 100 shares, changes of one's own orders, closes of what is held; denies the rest."""
 
     def __init__(self, journal: Journal, *, epoch: int = 0) -> None:
         self._journal = journal
@@ -58,7 +67,7 @@ class FakeRisk:
             at=received.at,
             agent=stated.agent,
             intent_id=stated.intent_id,
-            action=Action.CANCEL if isinstance(intent, CancelIntent) else Action.SUBMIT,
+            action=_ACTIONS[type(intent)],
             outcome=Outcome.DENIED,
             headroom=HEADROOM,
             evidence=_evidence(received.at),
@@ -68,18 +77,47 @@ class FakeRisk:
             intent_seq=received.seq,
             intent=msgspec.Raw(received.body),
         )
-        if isinstance(intent, CancelIntent):
-            return self._cancel(blank, intent)
-        assert isinstance(intent, SubmitIntent)
-        return _submit(blank, intent, order_id_for(stated.account, stated.agent, stated.intent_id))
+        order_id = order_id_for(stated.account, stated.agent, stated.intent_id)
+        match intent:
+            case SubmitIntent():
+                return _submit(blank, intent, order_id)
+            case CloseIntent():
+                return self._close(blank, intent, order_id)
+            case CancelAllIntent():
+                mine = sorted(one.order_id for one in self._state.orders.values() if one.agent == stated.agent)
+                return msgspec.structs.replace(blank, outcome=Outcome.APPROVED, order_ids=tuple(mine))
+            case CancelIntent() | ReplaceIntent():
+                return self._change(blank, intent)
 
-    def _cancel(self, blank: Decision, intent: CancelIntent) -> Decision:
+    def _change(self, blank: Decision, intent: CancelIntent | ReplaceIntent) -> Decision:
         order = self._state.orders.get(intent.order_id)
         if order is None:
             return denied(blank, DenialCode.ORDER_NOT_FOUND)
         if blank.agent not in (order.agent, OPERATOR):
             return denied(blank, DenialCode.NOT_YOUR_ORDER)
-        return msgspec.structs.replace(blank, outcome=Outcome.APPROVED, order_id=order.order_id)
+        approved = msgspec.structs.replace(blank, outcome=Outcome.APPROVED, order_id=order.order_id)
+        if isinstance(intent, CancelIntent):
+            return approved
+        terms = msgspec.structs.replace(order.terms, qty=intent.qty or order.terms.qty)
+        return msgspec.structs.replace(approved, terms=terms, reservation=_reservation(terms, PRICE))
+
+    def _close(self, blank: Decision, intent: CloseIntent, order_id: OrderId) -> Decision:
+        held = self._state.positions.get(intent.symbol)
+        if held is None or not held.qty:
+            return denied(blank, DenialCode.NO_POSITION)
+        qty = intent.qty or held.qty * (intent.percent or 100) / 100
+        terms = OrderTerms(symbol=intent.symbol, side=Side.SELL, order_type=OrderType.MARKET, qty=qty)
+        return msgspec.structs.replace(
+            blank,
+            outcome=Outcome.APPROVED,
+            order_id=order_id,
+            terms=terms,
+            reservation=_reservation(terms, PRICE),
+        )
+
+    def hear(self, event: JournalEvent) -> None:
+        """Fold what others wrote."""
+        self._state = evolve(self._state, event, 0)
 
 
 def denied(blank: Decision, code: DenialCode, **numbers: Decimal) -> Decision:
@@ -96,27 +134,34 @@ def _submit(blank: Decision, intent: SubmitIntent, order_id: OrderId) -> Decisio
             blank, DenialCode.MAX_ORDER_NOTIONAL, limit=QTY_MAX, attempted=qty, max_acceptable_qty=QTY_MAX
         )
         return msgspec.structs.replace(too_large, checks=checks)
-    price = intent.limit_price or PRICE
+    terms = OrderTerms(
+        symbol=intent.symbol,
+        side=intent.side,
+        order_type=intent.order_type,
+        qty=qty,
+        limit_price=intent.limit_price,
+        order_class=intent.order_class,
+        take_profit=intent.take_profit,
+        stop_loss=intent.stop_loss,
+    )
     return msgspec.structs.replace(
         blank,
         outcome=Outcome.APPROVED,
         order_id=order_id,
         checks=(_rate(),),
-        terms=OrderTerms(
-            symbol=intent.symbol,
-            side=intent.side,
-            order_type=intent.order_type,
-            qty=qty,
-            limit_price=intent.limit_price,
-        ),
-        reservation=Reservation(
-            symbol=intent.symbol,
-            side=intent.side,
-            qty=qty,
-            price_usd=price,
-            notional_usd=qty * price,
-            reduces=False,
-        ),
+        terms=terms,
+        reservation=_reservation(terms, intent.limit_price or PRICE),
+    )
+
+
+def _reservation(terms: OrderTerms, price: Decimal) -> Reservation:
+    return Reservation(
+        symbol=terms.symbol,
+        side=terms.side,
+        qty=terms.qty,
+        price_usd=price,
+        notional_usd=terms.qty * price,
+        reduces=False,
     )
 
 

@@ -17,7 +17,11 @@ ROUTES = {
     ("get", "/v1/state"),
     ("get", "/v1/orders"),
     ("get", "/v1/orders/{order_id}"),
+    ("delete", "/v1/orders"),
+    ("patch", "/v1/orders/{order_id}"),
     ("post", "/v1/orders/{order_id}/cancel"),
+    ("delete", "/v1/positions"),
+    ("delete", "/v1/positions/{symbol}"),
     ("post", "/v1/controls/kill_switch"),
     ("get", "/v1/risk/state"),
 }
@@ -79,6 +83,8 @@ async def test_numbers_in_and_out_are_described_as_they_are(world: World):
     assert schemas["SubmitForm"]["required"] == ["symbol", "side", "type"]
     assert schemas["SubmitForm"]["additionalProperties"] is False
     assert schemas["SubmitForm"]["properties"]["qty"]["anyOf"][0]["type"] == ["string", "number"]
+    assert schemas["StopLossForm"]["properties"]["stop_price"]["type"] == ["string", "number"]
+    assert schemas["ReplaceForm"]["additionalProperties"] is False
     loss = schemas["RiskHeadroom"]["properties"]["remainingDailyLoss"]["anyOf"][0]
     assert loss["type"] == "number"
     assert schemas["OrderAnswer"]["properties"]["qty"] == {"type": "string", "format": "decimal"}

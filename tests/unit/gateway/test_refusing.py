@@ -77,7 +77,14 @@ async def test_text_that_is_not_utf_8_is_refused(world: World):
         {"client_intent_id": 5},
         {"meta": []},
         {"meta": {"strategy": "x" * 65}},
-        {"take_profit": {"limit_price": "200"}},
+        {"take_profit": {"limit_price": "1_0"}},
+        {"take_profit": {}},
+        {"take_profit": "200"},
+        {"stop_loss": {"limit_price": "200"}},
+        {"stop_loss": {"stop_price": "180", "trail": "1"}},
+        {"trail_price": "high"},
+        {"order_class": "iceberg"},
+        {"trail": "1"},
     ],
 )
 async def test_a_field_that_cannot_be_read_is_refused_by_name(world: World, changes: dict[str, object]):

@@ -134,6 +134,7 @@ class World:
     async def tell(self, event: Event, subject: str | None = None) -> int:
         """Append an event and wait until the gateway has folded it."""
         seq = await self.journal.append(subject or subjects.control(PAPER), event)
+        self.risk.hear(event)  # pyright: ignore[reportArgumentType] - tests tell journal events only
         await self.view.reach(seq)
         return seq
 
