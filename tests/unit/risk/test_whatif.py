@@ -1,5 +1,6 @@
 """The same day under other limits: which decisions flip, by hand count, and what it does to exposure and profit."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.controls import LimitsSet
-from contracts.enums import Side
+from contracts.enums import Outcome, Side
 from contracts.ids import IntentId, OrderId
 from contracts.limits import LimitSet
-from contracts.orders import OrderCanceled
+from contracts.orders import OrderAcknowledged, OrderCanceled, OrderReplaced, OrderReplaceRequested
 from services.risk.decider import Stamp, Stated, decide
 from services.risk.whatif import WhatIf
 from services.risk.whatif_report import WhatIfReport
@@ -166,3 +167,20 @@ def test_a_short_position_is_valued_as_one():
     day.ask("mark", "1", fill="90", side=Side.BUY)
     report = what_if(day)
     assert report.profit.was_usd == 100
+
+
+def test_a_replacement_that_only_the_old_limits_allow_leaves_the_order_as_it_was():
+    day = Day()
+    working = day.ask("a", "10", limit_price="90", fill=None)
+    stamp = {"epoch": 1, "at": NOW, "order_id": OrderId(str(working.order_id))}
+    day.add(OrderAcknowledged(**stamp, broker_order_id="b1", broker_status="new"))
+    content = {"type": "intent.replace.v1", "intent_id": "r", "order_id": working.order_id, "qty": "40"}
+    replaced = day.state_intent("r", json.dumps(content).encode())
+    assert replaced.outcome is Outcome.APPROVED, replaced.reason
+    assert replaced.terms is not None
+    day.add(OrderReplaceRequested(**stamp, requested_by=DEMO, decision_seq=len(day.events)))
+    day.add(OrderReplaced(**stamp, broker_order_id="b2", terms=replaced.terms))
+    day.fill(replaced, "90")
+    report = what_if(day, max_order_notional_usd=Decimal(1000))
+    assert flips(report) == [("r", "approved", "denied")]
+    assert (report.peak_gross.was_usd, report.peak_gross.would_be_usd) == (3600, 900)
