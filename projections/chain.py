@@ -7,6 +7,7 @@ Every field stands behind its length, so no byte can move from one field to the 
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable
 
 from contracts.base import Value
@@ -17,6 +18,7 @@ FINGERPRINT_BYTES = 8
 CHAINED_HEADERS = frozenset({"traceparent"})
 _GENESIS = b"lockgate.chain.v1"
 _LENGTH_BYTES = 8
+_TWO_NUMBERS = struct.Struct(">QQ")
 
 type Headers = Iterable[tuple[str, str]]
 
@@ -60,8 +62,11 @@ def fingerprint(link: Link) -> bytes:
 
 def framing(link: Link) -> bytes:
     """Write a message as one byte string that no other message can have."""
-    headers = chained_headers(link.headers)
-    parts = [_number(link.seq), _framed(link.subject.encode()), _number(len(headers))]
+    subject, headers = link.subject.encode(), chained_headers(link.headers) if link.headers else []
+    if not headers:  # nearly every message, so it is written in one go
+        head, tail = _TWO_NUMBERS.pack(link.seq, len(subject)), _TWO_NUMBERS.pack(0, len(link.body))
+        return b"".join((head, subject, tail, link.body))
+    parts = [_number(link.seq), _framed(subject), _number(len(headers))]
     for name, value in headers:
         parts += (_framed(name.encode()), _framed(value.encode()))
     parts.append(_framed(link.body))

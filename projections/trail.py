@@ -5,6 +5,7 @@ built again is equal to the one before, row by row.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -86,10 +87,19 @@ class _Claim(msgspec.Struct):
 _claim_decoder = msgspec.json.Decoder(_Claim)
 
 
-def evolve(
-    state: TrailState, link: Link, event: JournalEvent, at: datetime, about: Subject
-) -> tuple[TrailState, TrailRow]:
-    """Fold one message about something, stored by the server at a moment, and give the row it leaves.
+class Placed(NamedTuple):
+    """A message in its place on the trail: what it is about, and what the trail says of it."""
+
+    link: Link
+    about: Subject
+    kind: str
+    version: int
+    admitted: bool
+    digest: str
+
+
+def evolve(state: TrailState, link: Link, event: JournalEvent, about: Subject) -> tuple[TrailState, Placed]:
+    """Fold one message, and say what its place on the trail is.
 
     Raises `projections.chain.ChainGapError` when the message is not the next one.
     """
@@ -97,26 +107,8 @@ def evolve(
     admitted = admits(state.fence, event)
     fence = raise_fence(state.fence, event) if admitted else state.fence
     kind, version = split_tag(tag_of(link.body))
-    row = TrailRow(
-        seq=link.seq,
-        subject=link.subject,
-        type=kind,
-        version=version,
-        at=at,
-        event_at=event.at,
-        agent=about.agent,
-        intent_id=about.intent_id,
-        order_id=about.order_id,
-        symbol=about.symbol,
-        epoch=event.epoch,
-        admitted=admitted,
-        correlation_id=event.correlation_id,
-        causation_seq=event.causation_seq,
-        traceparent=dict(link.headers).get("traceparent") if link.headers else None,
-        digest=chain.digest.hex(),
-        body=link.body,
-    )
-    return TrailState(chain=chain, fence=fence), row
+    placed = Placed(link, about, kind, version, admitted, chain.digest.hex())
+    return TrailState(chain=chain, fence=fence), placed
 
 
 def subject_of(event: JournalEvent, subject: str) -> Subject:

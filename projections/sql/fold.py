@@ -26,7 +26,7 @@ from projections.positions import Position
 from projections.sql import rows, tables
 from projections.sql.rows import DayPnl, Execution
 from projections.sql.tables import Changes
-from projections.trail import Subject, TrailRow, TrailState, subject_of
+from projections.trail import Placed, Subject, TrailState, subject_of
 from projections.trail import evolve as evolve_trail
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -77,29 +77,31 @@ class Fold:
             gathered.clear()
         return taken
 
-    def take(self, link: Link, event: JournalEvent, at: datetime) -> TrailRow:
-        """Fold one message; a void one leaves its row on the trail and nothing else."""
+    def take(self, link: Link, event: JournalEvent, at: datetime) -> Placed:
+        """Fold one message that the server stored at a moment; a void one leaves its row on the trail, no more."""
         before = self.state
         about = self._with_symbol(subject_of(event, link.subject), before.account)
-        self.trail, row = evolve_trail(self.trail, link, event, at, about)
-        self._changes.add(tables.TRAIL, rows.of_trail(row))
-        if row.admitted:
+        self.trail, placed = evolve_trail(self.trail, link, event, about)
+        self._changes.add(tables.TRAIL, rows.of_trail(placed, event, at))
+        if placed.admitted:
             self.state = replace(before, account=account.evolve(before.account, event, link.seq))
-            self._model(row, event, before)
-        return row
+            self._model(placed, event, before.account)
+        return placed
 
-    def _model(self, row: TrailRow, event: JournalEvent, before: FoldState) -> None:
+    def _model(self, placed: Placed, event: JournalEvent, before: AccountState) -> None:
+        link, about = placed.link, placed.about
         if isinstance(event, Decision):
-            self._changes.add(tables.DECISIONS, rows.of_decision(event, row.seq, row.body, row.symbol))
+            self._changes.add(tables.DECISIONS, rows.of_decision(event, link.seq, link.body, about.symbol))
         elif isinstance(event, AccountObserved):
-            self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, row.seq))
-        elif row.subject.split(".")[_KIND_TOKEN] in _CONTROL_KINDS:
-            self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, row.seq, row.type, row.body))
+            self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, link.seq))
+        elif link.subject.split(".", 3)[_KIND_TOKEN] in _CONTROL_KINDS:
+            self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, link.seq, placed.kind, link.body))
             return
-        self._begin_day(event, row.seq, before.account)
-        if row.order_id is not None:
-            self._order(row.order_id, event, row, before.account)
-        self._executions(event, row, before.account)
+        self._begin_day(event, link.seq, before)
+        if about.order_id is not None:
+            self._order(about.order_id, event, link.seq, before)
+        if self.state.account.positions is not before.positions:
+            self._executions(event, placed, before)
 
     def _with_symbol(self, about: Subject, known: AccountState) -> Subject:
         """Give an order's later events the symbol that the order is for; they do not repeat it themselves."""
@@ -113,12 +115,12 @@ class Fold:
         symbol = order.terms.symbol if order else self._symbol_of(order_id) or self._symbols.get(order_id)
         return about if symbol is None else replace(about, symbol=symbol)
 
-    def _order(self, order_id: OrderId, event: JournalEvent, row: TrailRow, before: AccountState) -> None:
+    def _order(self, order_id: OrderId, event: JournalEvent, seq: int, before: AccountState) -> None:
         now = self.state.account.orders.get(order_id)
         if now is None and isinstance(event, OrderEvent):
-            now = self._revive(order_id, event, row.seq)
+            now = self._revive(order_id, event, seq)
         if now is not None and now is not before.orders.get(order_id):
-            self._orders[order_id] = now, row.event_at
+            self._orders[order_id] = now, event.at
 
     def _revive(self, order_id: OrderId, event: OrderEvent, seq: int) -> OrderState | None:
         """Follow an order that the account let go: its late events change its row all the same."""
@@ -139,27 +141,24 @@ class Fold:
             if before.positions[symbol].qty:
                 self._put_position(day, before.positions[symbol], seq)
 
-    def _executions(self, event: JournalEvent, row: TrailRow, before: AccountState) -> None:
-        now = self.state.account.positions
-        if now is before.positions:
-            return
-        symbols = (row.symbol,) if row.symbol is not None and _moved(before, now, row.symbol) else sorted(now)
-        for symbol in symbols:
-            if _moved(before, now, symbol):
-                old = before.positions.get(symbol) or Position(symbol=symbol)
-                self._execution(event, row, old, now[symbol])
+    def _executions(self, event: JournalEvent, placed: Placed, before: AccountState) -> None:
+        now, symbol = self.state.account.positions, placed.about.symbol
+        told = symbol is not None and _moved(before, now, symbol)
+        for moved in (symbol,) if told else [one for one in sorted(now) if _moved(before, now, one)]:
+            if moved is not None:
+                self._execution(event, placed, before.positions.get(moved) or Position(symbol=moved), now[moved])
 
-    def _execution(self, event: JournalEvent, row: TrailRow, old: Position, new: Position) -> None:
-        day = self.state.day
+    def _execution(self, event: JournalEvent, placed: Placed, old: Position, new: Position) -> None:
+        day, seq = self.state.day, placed.link.seq
         if day is None:
             raise AssertionError("a day begins before its first event is counted")
         change = Execution(new.qty - old.qty, new.cash_usd - old.cash_usd, new.realized_usd - old.realized_usd)
-        self._changes.add(tables.FILLS, rows.of_execution(day, event, row, change, new))
-        self._put_position(day, new, row.seq)
-        if row.order_id is not None:
+        self._changes.add(tables.FILLS, rows.of_execution(day, event, placed, change, new))
+        self._put_position(day, new, seq)
+        if placed.about.order_id is not None:
             pnl = _after(self.state.pnl.get(new.symbol, _NOTHING), change)
             self.state = replace(self.state, pnl=self.state.pnl.set(new.symbol, pnl))
-            self._pnl[day, new.symbol] = pnl, row.seq
+            self._pnl[day, new.symbol] = pnl, seq
 
     def _put_position(self, day: date, position: Position, seq: int) -> None:
         self._positions[day, position.symbol] = position, seq

@@ -17,7 +17,7 @@ from contracts.values import ZERO
 from projections.order_state import OrderState
 from projections.positions import Position
 from projections.sql.tables import Row
-from projections.trail import TrailRow
+from projections.trail import Placed
 
 _json = msgspec.json.Encoder()
 
@@ -57,26 +57,27 @@ def time_text(at: datetime) -> str:
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
-def of_trail(row: TrailRow) -> Row:
-    """Write a journal message's row."""
+def of_trail(placed: Placed, event: Event, at: datetime) -> Row:
+    """Write a journal message's row; `at` is the server's time."""
+    link, about, kind, version, admitted, digest = placed
     return (
-        row.seq,
-        row.subject,
-        row.type,
-        row.version,
-        time_text(row.at),
-        time_text(row.event_at),
-        row.agent,
-        row.intent_id,
-        row.order_id,
-        row.symbol,
-        row.epoch,
-        int(row.admitted),
-        row.correlation_id,
-        row.causation_seq,
-        row.traceparent,
-        row.digest,
-        row.body,
+        link.seq,
+        link.subject,
+        kind,
+        version,
+        time_text(at),
+        time_text(event.at),
+        about.agent,
+        about.intent_id,
+        about.order_id,
+        about.symbol,
+        event.epoch,
+        int(admitted),
+        event.correlation_id,
+        event.causation_seq,
+        dict(link.headers).get("traceparent") if link.headers else None,
+        digest,
+        link.body,
     )
 
 
@@ -125,19 +126,19 @@ def of_position(day: date, position: Position, seq: int) -> Row:
     )
 
 
-def of_execution(day: date, event: Event, row: TrailRow, change: Execution, new: Position) -> Row:
+def of_execution(day: date, event: Event, placed: Placed, change: Execution, new: Position) -> Row:
     """Write what moved a position; an event that tells no price or fill has none."""
     told = (getattr(event, name, None) for name in ("price", "filled_at", "fill_id"))
     price, filled_at, fill_id = told
     return (
-        row.seq,
-        row.type,
+        placed.link.seq,
+        placed.kind,
         day.isoformat(),
-        time_text(row.event_at),
+        time_text(event.at),
         None if filled_at is None else time_text(filled_at),
-        row.order_id,
+        placed.about.order_id,
         fill_id and _text(fill_id),
-        row.agent,
+        placed.about.agent,
         new.symbol,
         str(change.qty),
         _number(price),

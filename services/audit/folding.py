@@ -8,7 +8,7 @@ from projections.chain import Chain, Link, extend
 from projections.sql.fold import Fold
 from projections.sql.store import Store
 from projections.sql.trail import digests
-from projections.trail import TrailRow
+from projections.trail import Placed
 from services.audit import decider
 from services.audit.decider import Coverage
 from services.runtime.ports import Journal, Recorded
@@ -47,19 +47,19 @@ class Folding:
 
         Raises `ContradictionError` before anything is stored when a digest differs from the one on record.
         """
-        coverage, fresh = self.coverage, list[TrailRow]()
+        coverage, fresh = self.coverage, list[Placed]()
         for recorded in batch:
             if recorded.seq <= self.chain.seq:
                 self._prove(recorded)
                 continue
-            row = self._fold.take(link_of(recorded), recorded.event, recorded.at)
-            if row.seq <= self._stored_seq:
-                self._compare(row.seq, row.digest)
-                if row.seq == self._stored_seq:
+            placed = self._fold.take(link_of(recorded), recorded.event, recorded.at)
+            if recorded.seq <= self._stored_seq:
+                self._compare(recorded.seq, placed.digest)
+                if recorded.seq == self._stored_seq:
                     self._fold.take_changes()  # all of this is stored already
             else:
-                fresh.append(row)
-            if row.admitted:
+                fresh.append(placed)
+            if placed.admitted:
                 self._check(recorded, fresh)
                 coverage = decider.evolve(coverage, recorded.event, recorded.seq)
         changes = self._fold.take_changes()
@@ -92,7 +92,7 @@ class Folding:
                 "them was changed. Compare with the checkpoints; to trust the journal, move the trail away"
             )
 
-    def _check(self, recorded: Recorded, fresh: Sequence[TrailRow]) -> None:
+    def _check(self, recorded: Recorded, fresh: Sequence[Placed]) -> None:
         event = recorded.event
         if not isinstance(event, ChainCheckpoint):
             return
@@ -103,9 +103,9 @@ class Folding:
                 f"{event.digest}, but it has {digest}: something before the checkpoint was changed later"
             )
 
-    def _digest_at(self, seq: int, fresh: Sequence[TrailRow]) -> str | None:
-        if fresh and seq >= fresh[0].seq:
-            at = seq - fresh[0].seq
+    def _digest_at(self, seq: int, fresh: Sequence[Placed]) -> str | None:
+        if fresh and seq >= fresh[0].link.seq:
+            at = seq - fresh[0].link.seq
             return fresh[at].digest if at < len(fresh) else None
         return self._store.digest_at(seq)
 
