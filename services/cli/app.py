@@ -17,7 +17,10 @@ COMMANDS = (
     ("down", "services.cli.down:down", _RUNNING, "Stop what `up` started."),
     ("status", "services.cli.status:status", _RUNNING, "Show every process, its state and how far it is behind."),
     ("submit", "services.cli.submit:submit", _TRADING, "State an intent and show the decision on it."),
-    ("cancel", "services.cli.submit:cancel", _TRADING, "Ask to cancel an order."),
+    ("replace", "services.cli.changing:replace", _TRADING, "Ask for new terms of a working order."),
+    ("cancel", "services.cli.changing:cancel", _TRADING, "Ask to cancel an order."),
+    ("cancel-all", "services.cli.changing:cancel_all", _TRADING, "Ask to cancel every open order."),
+    ("close", "services.cli.changing:close", _TRADING, "Close a position at the market."),
     ("kill", "services.cli.controls:kill", _TRADING, "Engage the kill switch."),
     ("resume", "services.cli.controls:resume", _TRADING, "Release the kill switch."),
     (

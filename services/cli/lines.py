@@ -17,7 +17,7 @@ from contracts.broker import (
 from contracts.codec import JournalEvent
 from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
 from contracts.decisions import Decision
-from contracts.enums import Outcome
+from contracts.enums import OrderClass, Outcome
 from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
@@ -82,10 +82,30 @@ def amount(number: Decimal | None) -> str:
 
 def terms_text(terms: OrderTerms) -> str:
     """Write what is asked of the broker."""
-    limit = f" limit {amount(terms.limit_price)}" if terms.limit_price is not None else ""
-    stop = f" stop {amount(terms.stop_price)}" if terms.stop_price is not None else ""
-    kind = f" {terms.order_type}" if not limit else ""
-    return f"{terms.side} {amount(terms.qty)} {terms.symbol}{kind}{limit}{stop} {terms.time_in_force}"
+    what = f"{amount(terms.qty)} {terms.symbol}"
+    if terms.notional_usd is not None:
+        what = f"{amount(terms.notional_usd)} USD of {terms.symbol}"
+    prices = _prices_text(terms) or f" {terms.order_type}"
+    return f"{terms.side} {what}{prices} {terms.time_in_force}{_exits_text(terms)}"
+
+
+def _prices_text(terms: OrderTerms) -> str:
+    named = {
+        "limit": terms.limit_price,
+        "stop": terms.stop_price,
+        "trailing by": terms.trail_price,
+    }
+    told = "".join(f" {name} {amount(price)}" for name, price in named.items() if price is not None)
+    return told if terms.trail_percent is None else f"{told} trailing by {amount(terms.trail_percent)} %"
+
+
+def _exits_text(terms: OrderTerms) -> str:
+    profit, stop = terms.take_profit, terms.stop_loss
+    hours = " extended hours" if terms.extended_hours else ""
+    kind = "" if terms.order_class is OrderClass.SIMPLE else f" {terms.order_class}"
+    taken = "" if profit is None else f" take-profit {amount(profit.limit_price)}"
+    lost = "" if stop is None else f" stop-loss {amount(stop.stop_price)}"
+    return f"{hours}{kind}{taken}{lost}"
 
 
 def _words(event: JournalEvent) -> tuple[str, str, str]:

@@ -18,6 +18,8 @@ from contracts.orders import (
     OrderEvent,
     OrderExpired,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRejected,
 )
 from projections import order_state, orders
 from projections.order_state import OrderState
@@ -30,7 +32,15 @@ DECIDED_WITHIN_S = 5
 OVER_WITHIN_S = 30
 STORED_WITHIN_S = 5
 LOOK_EVERY_S = 0.1
-_ENDS_A_CANCEL = (OrderCanceled, OrderCancelRejected, OrderExpired, OrderRejected)
+_ENDS_A_REQUEST = (
+    OrderCanceled,
+    OrderCancelRejected,
+    OrderReplaced,
+    OrderReplaceRejected,
+    OrderExpired,
+    OrderRejected,
+)
+_NAMED_MAX = 3
 
 
 class Statement:
@@ -58,21 +68,23 @@ class Statement:
             raise CommandError(f"no decision within {DECIDED_WITHIN_S} s; see later with `{told}`") from None
 
     async def until_over(self, decision: Decision) -> AsyncGenerator[AnyOrderEvent, None]:
-        """Yield the order's events until it has come to its end, or a cancel was refused."""
+        """Yield the orders' events until each has come to its end, or what was asked of it was done or refused."""
         order = order_state.order_from_decision(decision, 0)
+        waiting = {*decision.order_ids, *((decision.order_id,) if decision.order_id else ())}
         try:
             async with asyncio.timeout(OVER_WITHIN_S):
-                while True:
+                while waiting:
                     event = await self._orders.get()
-                    if event.order_id != decision.order_id:
+                    if event.order_id not in waiting:
                         continue
                     yield event
                     order = orders.evolve(order, event, 0) if order else None
                     if is_over(order, event):
-                        return
+                        waiting.discard(event.order_id)
         except TimeoutError:
-            told = f"the order had not come to its end after {OVER_WITHIN_S} s"
-            raise CommandError(f"{told}; see later with `lockgate explain {decision.order_id}`") from None
+            named = ", ".join(sorted(waiting)[:_NAMED_MAX])
+            told = f"after {OVER_WITHIN_S} s there was no end of {named}"
+            raise CommandError(f"{told}; see later with `lockgate explain {min(waiting)}`") from None
 
     async def _listen(self) -> None:
         def hear(_subject: bytes, _reply: bytes, body: bytes, _headers: bytes | None) -> None:
@@ -112,5 +124,5 @@ class Statement:
 
 
 def is_over(order: OrderState | None, event: AnyOrderEvent) -> bool:
-    """Say whether this event ended an order of ours, or (when the order is not ours to fold) a cancel."""
-    return order.is_terminal if order is not None else isinstance(event, _ENDS_A_CANCEL)
+    """Say whether this event ended an order of ours, or (when the order is not ours to fold) what was asked of it."""
+    return order.is_terminal if order is not None else isinstance(event, _ENDS_A_REQUEST)

@@ -1,64 +1,61 @@
-"""`lockgate submit` and `lockgate cancel`: state an intent and show what became of it."""
+"""`lockgate submit`: state an intent for one order of any type, and show what became of it."""
 
-import asyncio
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
-from contracts.decisions import Decision
-from contracts.enums import OrderType, Outcome, Side, TimeInForce
-from contracts.ids import IntentId, OrderId, Symbol, is_token
-from contracts.intents import CancelIntent, Intent, IntentMeta, SubmitIntent
-from services.cli.credential_files import agent_path, operator_path
-from services.cli.lines import amount, text_of
-from services.cli.link import linked, participant_at
-from services.cli.outcome import FAILED, OK, UsageError
-from services.cli.stating import Statement
-from services.cli.terminal import AsJson, Home, as_it_is, chosen_home, console, say_json
-from services.runtime.ids import new_intent_id
+from contracts.enums import OrderClass, OrderType, Side, TimeInForce
+from contracts.ids import Symbol
+from contracts.intents import IntentMeta, StopLoss, SubmitIntent, TakeProfit
+from services.cli.manner import PLAIN, STRATEGY, FlatManner, Number, Reason, chosen_id, number, state_as_agent
+from services.cli.outcome import UsageError
+from services.cli.terminal import as_it_is
 
-DEMO = "demo"
-STRATEGY = "lockgate-cli"
+Kind = Annotated[
+    OrderType | None,
+    Parameter(name="--type", name_transform=as_it_is, help="Order type; unless given, what its prices make it."),
+]
 
 
-Kind = Annotated[OrderType, Parameter(name="--type", name_transform=as_it_is, help="Order type.")]
-Quantity = Annotated[str, Parameter(allow_leading_hyphen=True)]
-"""A negative one is for risk to deny, on the record."""
+def _option(told: str) -> Parameter:
+    return Parameter(help=told, allow_leading_hyphen=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """What is asked for beyond symbol, side and quantity."""
 
-    kind: Kind = OrderType.MARKET
-    limit_price: Annotated[str | None, Parameter(help="USD per share; makes it a limit order.")] = None
+    kind: Kind = None
+    notional: Annotated[str | None, _option("For so many USD instead of a quantity (market, day).")] = None
+    limit_price: Annotated[str | None, _option("USD per share.")] = None
+    stop_price: Annotated[str | None, _option("USD per share; alone a stop order, with a limit a stop-limit.")] = None
+    trail_price: Annotated[str | None, _option("USD behind the best price: a trailing stop.")] = None
+    trail_percent: Annotated[str | None, _option("Percent behind the best price: a trailing stop.")] = None
+    take_profit: Annotated[str | None, _option("Limit price of the exit with a profit.")] = None
+    stop_loss: Annotated[str | None, _option("Stop price of the exit with a loss.")] = None
+    stop_loss_limit: Annotated[str | None, _option("Limit price of that exit.")] = None
+    order_class: Annotated[
+        OrderClass | None,
+        Parameter(name="--class", help="Unless given: bracket with both exits, oto with one; oco must be said."),
+    ] = None
+    extended_hours: Annotated[bool, Parameter(negative="", help="Also before and after regular hours.")] = False
     tif: Annotated[TimeInForce, Parameter(name="--tif", help="How long the order stands.")] = TimeInForce.DAY
-    reason: Annotated[str | None, Parameter(help="Why, for the record.")] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manner:
-    """Who states an intent, under which id, and how the answer is shown."""
-
-    intent_id: Annotated[str | None, Parameter(help="1 to 64 letters, digits, _ or -; else a new one.")] = None
-    agent_credentials: Annotated[Path | None, Parameter(help="Credentials file of who states it.")] = None
-    wait: Annotated[bool, Parameter(negative="", help="Go on until the order has come to its end.")] = False
-    home: Home = None
-    as_json: AsJson = False
+    reason: Reason = None
 
 
 FlatTerms = Annotated[Terms, Parameter(name="*")]
-FlatManner = Annotated[Manner, Parameter(name="*")]
 _MARKET = Terms()
-_PLAIN = Manner()
 
 
 def submit(
-    symbol: str, side: Side, qty: Quantity, /, *, terms: FlatTerms = _MARKET, manner: FlatManner = _PLAIN
+    symbol: str,
+    side: Side,
+    qty: Number | None = None,
+    /,
+    *,
+    terms: FlatTerms = _MARKET,
+    manner: FlatManner = PLAIN,
 ) -> int:
     """State an intent for one order over NATS, as the agent `demo` or another, and show the decision on it.
 
@@ -67,101 +64,71 @@ def submit(
 
     ```
     lockgate submit AAPL buy 10
+    lockgate submit AAPL buy --notional 500
     lockgate submit AAPL buy 10 --limit-price 189.12 --wait
+    lockgate submit AAPL buy 10 --stop-price 195 --limit-price 196 --tif gtc
+    lockgate submit AAPL sell 10 --trail-percent 2.5
+    lockgate submit AAPL buy 10 --limit-price 189 --take-profit 199 --stop-loss 180
+    lockgate submit AAPL sell 10 --class oco --take-profit 199 --stop-loss 180 --stop-loss-limit 179
     lockgate submit AAPL sell 10 --agent-credentials ~/.lockgate/credentials/agent-demo.json
     ```
 
     Args:
         symbol: What to trade.
         side: buy or sell.
-        qty: How many shares.
+        qty: How many shares; left out with --notional.
         terms: The order's other terms.
         manner: Who states it and how the answer is shown.
     """
-    limit_price = None if terms.limit_price is None else _number("--limit-price", terms.limit_price)
+    if (qty is None) == (terms.notional is None):
+        raise UsageError("state how many shares, or for how much with --notional: exactly one of them")
     intent = SubmitIntent(
-        intent_id=_intent_id(manner),
+        intent_id=chosen_id(manner),
         symbol=Symbol(symbol.upper()),
         side=side,
-        order_type=terms.kind if limit_price is None else OrderType.LIMIT,
-        qty=_number("QTY", qty),
-        limit_price=limit_price,
+        order_type=terms.kind or _implied_type(terms),
+        qty=number("QTY", qty),
+        notional_usd=number("--notional", terms.notional),
+        limit_price=number("--limit-price", terms.limit_price),
+        stop_price=number("--stop-price", terms.stop_price),
+        trail_price=number("--trail-price", terms.trail_price),
+        trail_percent=number("--trail-percent", terms.trail_percent),
         time_in_force=terms.tif,
+        extended_hours=terms.extended_hours,
+        order_class=terms.order_class or _implied_class(terms),
+        take_profit=_take_profit(terms),
+        stop_loss=_stop_loss(terms),
         meta=IntentMeta(strategy=STRATEGY, reason=terms.reason),
     )
-    path = manner.agent_credentials or agent_path(chosen_home(manner.home), DEMO)
-    return asyncio.run(_state(path, intent, manner))
+    return state_as_agent(intent, manner)
 
 
-def cancel(order_id: str, /, *, manner: FlatManner = _PLAIN) -> int:
-    """Ask to cancel an order: the operator may cancel anybody's, an agent its own.
-
-    ```
-    lockgate cancel lg-abc123 --wait
-    ```
-
-    Args:
-        order_id: The order's id, as `submit` and `tail` show it.
-        manner: Who asks and how the answer is shown.
-    """
-    meta = IntentMeta(strategy=STRATEGY)
-    intent = CancelIntent(intent_id=_intent_id(manner), order_id=OrderId(order_id), meta=meta)
-    path = manner.agent_credentials or operator_path(chosen_home(manner.home))
-    return asyncio.run(_state(path, intent, manner))
+def _implied_type(terms: Terms) -> OrderType:
+    if terms.trail_price is not None or terms.trail_percent is not None:
+        return OrderType.TRAILING_STOP
+    if terms.stop_price is not None:
+        return OrderType.STOP if terms.limit_price is None else OrderType.STOP_LIMIT
+    is_limit = terms.limit_price is not None or terms.order_class is OrderClass.OCO
+    return OrderType.LIMIT if is_limit else OrderType.MARKET
 
 
-async def _state(path: Path, intent: Intent, manner: Manner) -> int:
-    who = participant_at(path)
-    async with linked(who) as link:
-        statement = Statement(link, who, intent)
-        decision = await statement.decide()
-        approved = decision.outcome is Outcome.APPROVED
-        if not manner.as_json:
-            _show_decision(decision, repeated=statement.repeated)
-        events = await _follow(statement, decision, manner) if manner.wait and approved else []
-    if manner.as_json:
-        say_json({"decision": decision, "repeated": statement.repeated, "events": events})
-    return OK if approved else FAILED
+def _implied_class(terms: Terms) -> OrderClass:
+    exits = (terms.take_profit is not None) + (terms.stop_loss is not None)
+    return (OrderClass.SIMPLE, OrderClass.OTO, OrderClass.BRACKET)[exits]
 
 
-async def _follow(statement: Statement, decision: Decision, manner: Manner) -> list[msgspec.Struct]:
-    """Show the order's events as they come, and give them all."""
-    if statement.repeated:
-        return []  # its events have been; `explain` tells them
-    seen: list[msgspec.Struct] = []
-    terminal = console()
-    async for event in statement.until_over(decision):
-        seen.append(event)
-        if not manner.as_json:
-            text, style = text_of(event)
-            terminal.tell(text, style)
-    return seen
+def _take_profit(terms: Terms) -> TakeProfit | None:
+    limit_price = number("--take-profit", terms.take_profit)
+    return None if limit_price is None else TakeProfit(limit_price=limit_price)
 
 
-def _show_decision(decision: Decision, *, repeated: bool) -> None:
-    terminal = console()
-    if repeated:
-        terminal.tell("this intent id was used before; what was decided then:", "yellow")
-    text, style = text_of(decision)
-    terminal.tell(text, style)
-    reason = decision.reason
-    if reason is not None:
-        terminal.tell(f"  {reason.message}")
-        if reason.max_acceptable_qty is not None:
-            terminal.tell(f"  at most {amount(reason.max_acceptable_qty)} shares would pass")
-
-
-def _intent_id(manner: Manner) -> IntentId:
-    given = manner.intent_id
-    if given is None:
-        return new_intent_id()
-    if not is_token(given):
-        raise UsageError(f"--intent-id {given!r} must be 1 to 64 letters, digits, _ or -")
-    return IntentId(given)
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise UsageError(f"{name} {text!r} is not a number") from None
+def _stop_loss(terms: Terms) -> StopLoss | None:
+    stop_price, limit_price = (
+        number("--stop-loss", terms.stop_loss),
+        number("--stop-loss-limit", terms.stop_loss_limit),
+    )
+    if stop_price is not None:
+        return StopLoss(stop_price=stop_price, limit_price=limit_price)
+    if limit_price is not None:
+        raise UsageError("--stop-loss-limit comes with --stop-loss")
+    return None

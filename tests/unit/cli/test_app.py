@@ -17,7 +17,9 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == OK
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
-    promised = "up down status submit cancel tail explain kill resume schema doctor bench sim"
+    promised = (
+        "up down status submit replace cancel cancel-all close tail explain kill resume schema doctor bench sim"
+    )
     promised += " state diff timeline events limits whatif verify export import projections reconcile"
     assert set(VERBS) == set(promised.split())
 
@@ -51,6 +53,12 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["submit", "AAPL", "buy", "ten"],
         ["submit", "AAPL", "buy", "10", "--limit-price", "high"],
         ["submit", "AAPL", "buy", "10", "--intent-id", "no spaces"],
+        ["submit", "AAPL", "buy"],
+        ["submit", "AAPL", "buy", "10", "--notional", "500"],
+        ["submit", "AAPL", "buy", "10", "--stop-loss-limit", "500"],
+        ["submit", "AAPL", "buy", "10", "--class", "iceberg"],
+        ["replace", "lg-abc", "--qty", "ten"],
+        ["close", "AAPL", "--percent", "half"],
         ["up", "--http-port", "x"],
         ["schema", "nonsense"],
         ["sim", "explode"],
@@ -71,7 +79,11 @@ def test_a_mistake_on_the_line_is_a_usage_error(
     [
         ["status"],
         ["submit", "AAPL", "buy", "-10"],
+        ["submit", "AAPL", "sell", "10", "--class", "oco", "--take-profit", "199", "--stop-loss", "180"],
+        ["replace", "lg-abc", "--qty", "5"],
         ["cancel", "lg-abc"],
+        ["cancel-all", "--symbol", "aapl"],
+        ["close", "AAPL", "--percent", "50"],
         ["tail"],
         ["kill", "--mode", "cancel_all", "--reason", "x"],
         ["resume", "--reason", "x"],
