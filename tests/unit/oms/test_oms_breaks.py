@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from contracts import subjects
 from contracts.broker import BreakFound, BreakHealed, CashMoved, PositionAdopted
@@ -220,6 +221,36 @@ async def test_an_order_that_vanishes_at_the_broker_is_a_break_until_it_is_back(
         assert (stands.key, stands.ours, stands.theirs) == (order_id, "working", "not there")
         world.broker.book.orders[order_id] = hidden
         await healed(world)
+
+
+async def test_fills_that_the_broker_takes_back_unheard_are_taken_back_here():
+    world = OmsWorld()
+    async with world.running():
+        await opened(world)
+        order_id = await world.approve(decision("i-1", RESTING))
+        await world.settled(order_id, "working")
+        world.broker.fill(order_id, Decimal(4), Decimal(90))
+        await world.settled(order_id, "partially_filled")
+        world.broker.drop_updates(1)
+        world.broker.bust(next(iter(world.broker.book.executions)))
+        await until(lambda: not world.order(order_id).filled_qty)
+        await looks(world, 3)
+        assert agrees(world)
+        assert not world.core.state.account.breaks
+
+
+async def test_totals_that_fell_by_a_word_older_than_what_we_heard_are_a_break_of_order_and_books():
+    world = OmsWorld()
+    async with world.running():
+        await opened(world)
+        order_id = await world.approve(decision("i-1", RESTING))
+        await world.settled(order_id, "working")
+        world.broker.fill(order_id, Decimal(4), Decimal(90))
+        await world.settled(order_id, "partially_filled")
+        shown = world.broker.book.orders[order_id]
+        world.broker.book.orders[order_id] = replace(shown, filled_qty=Decimal(1), updated_at=NOW)
+        stands = await found(world, BreakKind.ORDER)
+        assert (stands.ours, stands.theirs) == ("4", "1")
 
 
 async def test_a_link_that_is_open_and_tells_nothing_is_made_anew():
