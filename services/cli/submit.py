@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
-from contracts.ids import Symbol
+from contracts.ids import IntentId, Symbol
 from contracts.intents import IntentMeta, StopLoss, SubmitIntent, TakeProfit
 from services.cli.manner import PLAIN, STRATEGY, FlatManner, Number, Reason, chosen_id, number, state_as_agent
 from services.cli.outcome import UsageError
@@ -82,9 +82,13 @@ def submit(
     """
     if (qty is None) == (terms.notional is None):
         raise UsageError("state how many shares, or for how much with --notional: exactly one of them")
-    intent = SubmitIntent(
-        intent_id=chosen_id(manner),
-        symbol=Symbol(symbol.upper()),
+    return state_as_agent(_intent(Symbol(symbol.upper()), side, qty, terms, chosen_id(manner)), manner)
+
+
+def _intent(symbol: Symbol, side: Side, qty: str | None, terms: Terms, intent_id: IntentId) -> SubmitIntent:
+    return SubmitIntent(
+        intent_id=intent_id,
+        symbol=symbol,
         side=side,
         order_type=terms.kind or _implied_type(terms),
         qty=number("QTY", qty),
@@ -100,7 +104,6 @@ def submit(
         stop_loss=_stop_loss(terms),
         meta=IntentMeta(strategy=STRATEGY, reason=terms.reason),
     )
-    return state_as_agent(intent, manner)
 
 
 def _implied_type(terms: Terms) -> OrderType:
