@@ -137,6 +137,8 @@ class OrderDesk:
             return await self.tell(order_id, command)
         if report.terms is None or not is_adoptable(report, self._clock.now()):
             return None
+        if isinstance(command, Updated) and (report.role is not None or report.status == "held"):
+            return None  # an exit of an entry that we do not know yet: the next comparison shows both
         async with self._turn(order_id):
             if self.order(order_id) is None:
                 await self._adopt(order_id, report, report.terms)

@@ -3,9 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from contracts.decisions import Decision, Evidence, Reservation
-from contracts.enums import Action, OrderStatus, OrderType, Outcome, Side
+from contracts.enums import Action, OrderClass, OrderStatus, OrderType, Outcome, Side
 from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol, order_id_for
+from contracts.intents import StopLoss, TakeProfit
 from contracts.orders import AnyOrderEvent, OrderTerms
 from projections.order_state import OrderState
 from projections.orders import evolve
@@ -150,3 +153,39 @@ def cancel_decision(intent: str, order_id: OrderId, *, at: datetime = NOW, agent
         limits_version=1,
         code_version="test",
     )
+
+
+def bracket(
+    qty: int | str = 10,
+    limit: str | None = "90",
+    *,
+    order_class: OrderClass = OrderClass.BRACKET,
+    take: str | None = "120",
+    stop: str | None = "80",
+) -> OrderTerms:
+    """An entry with its exits; both of them for a bracket."""
+    return replace(
+        terms(qty, limit=limit),
+        order_class=order_class,
+        take_profit=None if take is None else TakeProfit(limit_price=Decimal(take)),
+        stop_loss=None if stop is None else StopLoss(stop_price=Decimal(stop)),
+    )
+
+
+def replace_decision(
+    intent: str,
+    order_id: OrderId,
+    new_terms: OrderTerms,
+    *,
+    at: datetime = NOW,
+    agent: AgentId = DEMO,
+) -> Decision:
+    """Approve new terms for an order."""
+    approved = decision(intent, new_terms, at=at, agent=agent)
+    return replace(approved, action=Action.REPLACE, order_id=order_id)
+
+
+def cancel_all_decision(intent: str, order_ids: tuple[OrderId, ...], *, at: datetime = NOW) -> Decision:
+    """Approve a cancel of several orders."""
+    canceled = cancel_decision(intent, OrderId(""), at=at)
+    return replace(canceled, action=Action.CANCEL_ALL, order_id=None, order_ids=order_ids)
