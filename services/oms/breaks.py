@@ -53,6 +53,12 @@ class BreakDesk:
             await self._write_healed(standing[name], "the books agree again")
         await self._desk.all_read()
 
+    def concerns(self, order_id: OrderId) -> bool:
+        """Say whether an order filled more than it could become, or stands as if it had."""
+        order = self._core.state.order(order_id)
+        over = order is not None and order.filled_qty > order.terms.qty
+        return over or f"{BreakKind.OVERFILL}:{order_id}" in self._core.state.account.breaks
+
     async def check_fill(self, order_id: OrderId) -> None:
         """Alarm at once when an order filled more than it could ever become; say so when that is undone."""
         order = self._core.state.order(order_id)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from contracts.broker import Reconciled
@@ -24,7 +25,7 @@ from services.oms.core import OmsCore
 from services.oms.decider import CancelFailed, Reported
 from services.oms.desk import OrderDesk
 from services.oms.sender import Sender
-from services.oms.state import ENDED_AT_BROKER, LOOK_BACK, key_of
+from services.oms.state import ENDED_AT_BROKER, LOOK_BACK
 from services.runtime.ports import Clock
 
 OVERLAP = timedelta(minutes=10)
@@ -75,7 +76,7 @@ class Reconciler:
         reports = {report.broker_order_id: report for report in await self._listed(found)}
         shown: set[OrderId] = set()
         for report in reports.values():
-            order_id = key_of(report, self._core.state)
+            order_id = self._desk.name_of(report)
             shown.add(order_id)
             await self._compare(order_id, report, found)
         unseen = {o.order_id: o for o in before.values() if o.order_id not in shown and self._may_judge(o, found)}
@@ -135,14 +136,20 @@ class Reconciler:
         since = self._since()
         if since is None:
             return
-        known = {order.broker_order_id: order for order in self._core.state.all_orders()}
-        behind: dict[OrderId, OrderState] = {}
+        behind: dict[str, OrderState] = {}
         for fill in await self._broker.fills_after(since):
-            named = known.get(fill.broker_order_id)
-            order = None if named is None else self._desk.order(named.order_id)
-            if order is not None and fill.cum_qty > order.filled_qty:
-                behind[order.order_id] = order
-        await _all(self._look_up(order, found) for order in behind.values())
+            named = self._core.state.names.get(fill.broker_order_id)
+            order = None if named is None else self._desk.order(named)
+            if order is not None and fill.cum_qty > _counted(order, fill.broker_order_id):
+                behind[fill.broker_order_id] = order
+        await _all(self._recover(broker_id, order, found) for broker_id, order in sorted(behind.items()))
+
+    async def _recover(self, broker_order_id: str, order: OrderState, found: Comparison) -> None:
+        """Ask for the very order of the broker's that filled, which may have been replaced since."""
+        report = await self._broker.order_by_id(broker_order_id)
+        if report is not None:
+            await self._desk.tell(order.order_id, Reported(report))
+            await self._judge_after(order, report, found)
 
     def _suspects(self) -> list[OrderState]:
         """List the orders whose books are in doubt; they are asked for until they agree."""
@@ -177,6 +184,12 @@ class Reconciler:
             fills_recovered=found.recovered,
             position_breaks=found.breaks,
         )
+
+
+def _counted(order: OrderState, broker_order_id: str) -> Decimal:
+    """Give the shares that we count for one of the broker's orders."""
+    part = order.part(broker_order_id)
+    return part.carried_qty + part.filled_qty
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -140,7 +140,7 @@ class Oms:
         match event:
             case OrderEvent(order_id=order_id):
                 self._desk.has_read(seq, order_id)
-                if self._live and isinstance(event, _MOVES_TOTALS):
+                if self._live and isinstance(event, _MOVES_TOTALS) and self._breaks.concerns(order_id):
                     self._spawn(self._breaks.check_fill(order_id))
             case BreakAccepted():
                 self._want_full()
@@ -170,7 +170,8 @@ class Oms:
         for order_id in self._core.state.open_replacements():
             self._spawn(self._sender.replace(order_id, perhaps_asked=True))
         for order in self._core.state.all_orders():
-            self._spawn(self._breaks.check_fill(order.order_id))
+            if self._breaks.concerns(order.order_id):
+                self._spawn(self._breaks.check_fill(order.order_id))
         if self._kill.cancels:
             self._kill.moved.set()
 
