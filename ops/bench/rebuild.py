@@ -1,7 +1,7 @@
 """How fast the read models are rebuilt from a long day's journal: transport, decoding, folding and storing together.
 
-Run by itself: `python -m ops.bench.rebuild --events 200000`. It starts a NATS server of its own; with `DATABASE_URL` it
-measures PostgreSQL too.
+Run by itself: `python -m ops.bench.rebuild --events 200000`. It starts a NATS server of its own; `DATABASE_URL` adds
+PostgreSQL.
 """
 
 import argparse

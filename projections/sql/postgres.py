@@ -164,6 +164,7 @@ def take_place(built: PostgresDatabase, live: str) -> None:
         live_name, old_name = quoting.Identifier(live), quoting.Identifier(live + "_old")
         run = built.run
         run(quoting.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(old_name))
+        run(quoting.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(live_name))
         run(quoting.SQL("ALTER SCHEMA {} RENAME TO {}").format(live_name, old_name))
         run(quoting.SQL("ALTER SCHEMA {} RENAME TO {}").format(quoting.Identifier(built.schema), live_name))
         run(quoting.SQL("DROP SCHEMA {} CASCADE").format(old_name))
