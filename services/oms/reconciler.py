@@ -8,7 +8,7 @@ updates are on their way; a difference that stays is real. One that nothing expl
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,11 +25,9 @@ from services.oms.core import OmsCore
 from services.oms.decider import CancelFailed, Reported
 from services.oms.desk import OrderDesk
 from services.oms.sender import Sender
-from services.oms.state import ENDED_AT_BROKER, LOOK_BACK
+from services.oms.state import ENDED_AT_BROKER, OVERLAP, adopts_since
 from services.runtime.ports import Clock
 
-OVERLAP = timedelta(minutes=10)
-"""How much further back than the last comparison a full one asks, for clocks that differ and reports that lag."""
 SUSPECTS_PER_COMPARISON = 8
 """Orders under suspicion that are asked for one by one; the others wait for the next comparison."""
 _ENDED_SHORT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
@@ -172,7 +170,7 @@ class Reconciler:
         compared_at = self._core.state.compared_at
         if compared_at is None:
             return None
-        return max(compared_at - OVERLAP, self._clock.now() - LOOK_BACK)
+        return max(compared_at - OVERLAP, adopts_since(self._core.state, self._clock.now()))
 
     def _reconciled(self, found: Comparison) -> Reconciled:
         stamp = self._desk.stamp()

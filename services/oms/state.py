@@ -37,6 +37,8 @@ from services.oms.ledger import Ledger
 ENDED_AT_BROKER = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 LOOK_BACK = timedelta(hours=24)
 """How long ago a foreign order may have been submitted and still be adopted after it ended."""
+OVERLAP = timedelta(minutes=10)
+"""How much further back than the last comparison a full one asks, for clocks that differ and reports that lag."""
 _OUR_ID = re.compile(r"^(lg-[0-9a-f]{30})(?:-r[0-9]+)?$")
 """What we send under: an order's id, and that with the decision that replaced its terms."""
 
@@ -130,7 +132,15 @@ def names_of(known: Iterable[OrderState]) -> Map[str, OrderId]:
     return Map({broker_id: order.order_id for order in known for broker_id in broker_ids(order)})
 
 
-def is_adoptable(report: BrokerOrder, now: datetime) -> bool:
+def adopts_since(state: OmsState, now: datetime) -> datetime:
+    """Say since when an ended foreign order counts: for a day, or since open books were last compared, if longer."""
+    a_day_ago = now - LOOK_BACK
+    if state.account.cash_usd is None or state.compared_at is None:
+        return a_day_ago
+    return min(a_day_ago, state.compared_at - OVERLAP)
+
+
+def is_adoptable(report: BrokerOrder, since: datetime) -> bool:
     """Say whether an order that the journal does not know must count from now on.
 
     An open one always. An ended one only while it is fresh and was not sent under an id of ours: those ended in
@@ -138,7 +148,7 @@ def is_adoptable(report: BrokerOrder, now: datetime) -> bool:
     """
     if report.status not in ENDED_AT_BROKER:
         return True
-    fresh = report.submitted_at is not None and report.submitted_at > now - LOOK_BACK
+    fresh = report.submitted_at is not None and report.submitted_at > since
     return fresh and _OUR_ID.match(report.client_order_id) is None
 
 

@@ -286,6 +286,20 @@ async def test_a_busy_account_breaks_nothing():
     assert not world.of(BreakFound)
 
 
+async def test_what_somebody_traded_while_we_were_away_for_days_counts_and_breaks_nothing():
+    world = OmsWorld()
+    async with world.running():
+        await opened(world)
+    world.clock.advance(timedelta(hours=2))
+    await world.broker.submit(OrderId("by-hand"), MARKET)
+    world.clock.advance(timedelta(days=3))
+    async with world.running():
+        await looks(world, 4)
+        assert agrees(world)
+        assert world.core.state.account.positions[AAPL].qty == 10
+    assert not world.of(BreakFound, PositionAdopted)
+
+
 MINE, BY_HAND = "mine", "by hand"
 
 
