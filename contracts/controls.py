@@ -1,6 +1,8 @@
 """What operators and owners write: limits, the kill switch, and who holds the right to write."""
 
-from contracts.base import Event
+from decimal import Decimal
+
+from contracts.base import Event, Value
 from contracts.enums import BreakKind, KillMode, Role
 from contracts.limits import LimitSet
 
@@ -12,6 +14,29 @@ class LimitsSet(Event, frozen=True, kw_only=True, tag="control.limits_set.v1"):
     limits: LimitSet
     by: str
     reason: str
+
+
+class WhatIfSummary(Value, frozen=True, kw_only=True):
+    """What other limits would have made of a stretch of the journal; money is USD, as it was and as it had been."""
+
+    first_seq: int
+    last_seq: int
+    decisions: int
+    newly_denied: int
+    newly_approved: int
+    peak_gross_was_usd: Decimal
+    peak_gross_would_be_usd: Decimal
+    profit_was_usd: Decimal
+    profit_would_be_usd: Decimal
+
+
+class LimitsProposed(Event, frozen=True, kw_only=True, tag="control.limits_proposed.v1"):
+    """A person proposes limits and has seen what they would have done; nothing changes before they are set."""
+
+    limits: LimitSet
+    by: str
+    reason: str
+    what_if: WhatIfSummary
 
 
 class KillEngaged(Event, frozen=True, kw_only=True, tag="control.kill_engaged.v1"):
@@ -46,4 +71,4 @@ class EpochTaken(Event, frozen=True, kw_only=True, tag="epoch.taken.v1"):
     code_version: str
 
 
-type ControlEvent = LimitsSet | KillEngaged | KillReleased | BreakAccepted
+type ControlEvent = LimitsSet | LimitsProposed | KillEngaged | KillReleased | BreakAccepted

@@ -21,7 +21,7 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import Action, KillMode, OrderStatus, Outcome
 from contracts.ids import OrderId, Symbol
@@ -112,7 +112,7 @@ def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
             return _after_observation(state, event)
         case BrokerLinkChanged() | PositionAdopted() | CashMoved() | BreakFound() | BreakHealed():
             return _after_bookkeeping(state, event)
-        case EpochTaken() | Reconciled() | ChainCheckpoint() | BreakAccepted():
+        case EpochTaken() | Reconciled() | ChainCheckpoint() | BreakAccepted() | LimitsProposed():
             return state
         case _:
             return _after_order_event(state, event, seq)

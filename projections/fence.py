@@ -13,7 +13,7 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import BreakKind, Role
 from contracts.orders import AnyOrderEvent
@@ -28,7 +28,7 @@ def role_of(event: JournalEvent) -> Role | None:
     match event:
         case Decision():
             return Role.RISK
-        case LimitsSet() | KillEngaged() | KillReleased() | BreakAccepted():
+        case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | BreakAccepted():
             return None
         case EpochTaken(role=role):
             return role

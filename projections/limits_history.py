@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.base import Value
 from contracts.codec import JournalEvent
-from contracts.controls import LimitsSet
+from contracts.controls import LimitsProposed, LimitsSet
 from contracts.limits import LimitSet
 from contracts.values import plain
 from projections.differences import Difference
@@ -27,6 +27,8 @@ class LimitsVersion(Value, frozen=True, kw_only=True):
     hash: str
     limits: LimitSet
     changes: tuple[Difference, ...] = ()
+    proposal: LimitsProposed | None = None
+    """The last proposal of these very limits before they were set, with what they would have done."""
 
 
 def hash_of(limits: LimitSet) -> str:
@@ -48,14 +50,17 @@ def _canonical(value: Any) -> Any:
 def history(events: Iterable[tuple[int, JournalEvent]]) -> tuple[LimitsVersion, ...]:
     """Pick the versions out of a journal, oldest first; operators write them, so no fence voids one."""
     versions: list[LimitsVersion] = []
+    proposals: dict[str, LimitsProposed] = {}
     for seq, event in events:
-        if isinstance(event, LimitsSet):
+        if isinstance(event, LimitsProposed):
+            proposals[hash_of(event.limits)] = event
+        elif isinstance(event, LimitsSet):
             before = versions[-1].limits if versions else None
-            versions.append(_version(seq, event, before))
+            versions.append(_version(seq, event, before, proposals.pop(hash_of(event.limits), None)))
     return tuple(versions)
 
 
-def _version(seq: int, event: LimitsSet, before: LimitSet | None) -> LimitsVersion:
+def _version(seq: int, event: LimitsSet, before: LimitSet | None, proposal: LimitsProposed | None) -> LimitsVersion:
     return LimitsVersion(
         version=event.version,
         seq=seq,
@@ -65,6 +70,7 @@ def _version(seq: int, event: LimitsSet, before: LimitSet | None) -> LimitsVersi
         hash=hash_of(event.limits),
         limits=event.limits,
         changes=() if before is None else changes(before, event.limits),
+        proposal=proposal,
     )
 
 

@@ -23,7 +23,7 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent, UndecodableError
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import Action, BreakKind
 from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
@@ -120,7 +120,7 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:
             return Subject(symbol=symbol)
         case BreakFound(kind=kind, key=key) | BreakHealed(kind=kind, key=key) | BreakAccepted(kind=kind, key=key):
             return _of_break(kind, key)
-        case LimitsSet() | KillEngaged() | KillReleased() | EpochTaken():
+        case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | EpochTaken():
             return Subject()
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint():
             return Subject()

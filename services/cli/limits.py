@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from projections.limits_history import LimitsVersion, changes, history
+from services.cli.lines import text_of
 from services.cli.outcome import OK, UsageError
 from services.cli.source import HERE, Source, events_of, opened
 from services.cli.terminal import AsJson, console, say_json
@@ -56,6 +57,9 @@ def _history(known: tuple[LimitsVersion, ...], *, as_json: bool) -> int:
     for one in known:
         head = f"version {one.version}  {one.at:%Y-%m-%d %H:%M:%S}Z  journal {one.seq}  {one.hash[:_HASH_SHOWN]}"
         terminal.tell(f"{head}  by {one.by}: {one.reason}", "bold")
+        if one.proposal is not None:
+            text, _ = text_of(one.proposal)
+            terminal.tell(f"  {text}")
         for change in one.changes:
             terminal.tell(f"  {change.path}: {change.before} -> {change.after}")
     return OK

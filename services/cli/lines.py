@@ -15,7 +15,15 @@ from contracts.broker import (
     Reconciled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import (
+    BreakAccepted,
+    ControlEvent,
+    EpochTaken,
+    KillEngaged,
+    KillReleased,
+    LimitsProposed,
+    LimitsSet,
+)
 from contracts.decisions import Decision
 from contracts.enums import OrderClass, Outcome
 from contracts.orders import (
@@ -112,7 +120,7 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:
     match event:
         case Decision():
             return "decision", *_decision(event)
-        case LimitsSet() | KillEngaged() | KillReleased() | BreakAccepted():
+        case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | BreakAccepted():
             return "control", *_control(event)
         case EpochTaken(role=role, epoch=epoch, owner=owner, code_version=code):
             return "epoch", f"{role} writes from epoch {epoch} ({owner}, code {code})", QUIET
@@ -140,10 +148,15 @@ def _decision(decision: Decision) -> tuple[str, str]:
     return f"{who} {decision.outcome}: {decision.reason.code}{measured}", BAD
 
 
-def _control(event: LimitsSet | KillEngaged | KillReleased | BreakAccepted) -> tuple[str, str]:
+def _control(event: ControlEvent) -> tuple[str, str]:
     match event:
         case LimitsSet():
             return f"limits version {event.version} by {event.by}: {event.reason}", WARNING
+        case LimitsProposed(what_if=seen):
+            flips = (
+                f"{seen.newly_denied} of {seen.decisions} decisions would be denied, {seen.newly_approved} approved"
+            )
+            return f"limits proposed by {event.by}: {event.reason} ({flips})", WARNING
         case KillEngaged():
             return f"KILL SWITCH {event.mode} by {event.by}: {event.reason}", f"bold {BAD}"
         case KillReleased():

@@ -7,15 +7,21 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from contracts import subjects
+from contracts.controls import LimitsProposed
+from contracts.limits import LimitSet
+from services.cli.controls import given_reason, person
 from services.cli.events import From, To
 from services.cli.limits_file import limits_in
 from services.cli.lines import amount
-from services.cli.outcome import OK, CommandError
+from services.cli.outcome import OK, CommandError, UsageError
 from services.cli.points import Stretch, stretch_of
 from services.cli.source import HERE, Source, events_of, opened
 from services.cli.terminal import AsJson, console, say_json
 from services.risk.whatif import WhatIf
-from services.risk.whatif_report import Both, Flip, WhatIfReport
+from services.risk.whatif_report import Both, Flip, WhatIfReport, summary_of
+from services.runtime.clock import SystemClock
+from services.runtime.jetstream import JetStreamJournal
 from services.runtime.ports import RawJournal
 
 type Styled = tuple[str, str]
@@ -24,6 +30,7 @@ type Styled = tuple[str, str]
 def whatif(
     *,
     limits: Annotated[Path, Parameter(name="--limits")],
+    propose: Annotated[str | None, Parameter(name="--propose")] = None,
     from_: From = None,
     to: To = None,
     source: Source = HERE,
@@ -32,22 +39,26 @@ def whatif(
     """Decide a stretch of the journal again with other limits, and say what would have been different.
 
     Which decisions flip, which limit bound how often, the peak exposure and the profit against what happened. What is
-    assumed of fills that never were is said with the answer. Nothing is changed.
+    assumed of fills that never were is said with the answer. Nothing is changed; with `--propose` the limits are put
+    on the record as a proposal with a summary of the answer, and `lockgate limits history` shows both once they hold.
 
     ```
     echo 'max_order_notional_usd = 2500' > tighter.toml
     lockgate whatif --limits tighter.toml
     lockgate whatif --limits tighter.toml --from 2026-11-23 --to 2026-11-24 --json
+    lockgate whatif --limits tighter.toml --propose "Monday's orders were too large"
     ```
 
     Args:
         limits: A file (TOML or .json) with the limits to change; those it does not name stay as they were.
+        propose: Put these limits on the record as a proposal, for this reason.
         from_: Begin at this sequence or time; with the first event when left out.
         to: End at this sequence or time.
         source: The journal to read.
         as_json: Print JSON for programs.
     """
-    found = asyncio.run(_asked(source, limits_in(limits), stretch_of(from_, to)))
+    reason = None if propose is None else _reason(propose, source, to)
+    found = asyncio.run(_asked(source, limits_in(limits), stretch_of(from_, to), reason))
     if as_json:
         say_json(found)
         return OK
@@ -57,7 +68,17 @@ def whatif(
     return OK
 
 
-async def _asked(source: Source, overrides: dict[str, Any], stretch: Stretch) -> WhatIfReport:
+def _reason(propose: str, source: Source, to: str | None) -> str:
+    if to is not None:
+        raise UsageError("a proposal changes the limits that hold now, so it is weighed up to now: leave --to out")
+    if source.journal is not None:
+        raise UsageError("an export takes no proposals: leave --journal or --propose out")
+    return given_reason(propose)
+
+
+async def _asked(
+    source: Source, overrides: dict[str, Any], stretch: Stretch, propose: str | None = None
+) -> WhatIfReport:
     async with opened(source) as journal:
         first_seq = await _first_seq(journal, stretch)
         asked = WhatIf(journal.account, overrides, first_seq)
@@ -65,7 +86,17 @@ async def _asked(source: Source, overrides: dict[str, Any], stretch: Stretch) ->
             if stretch.is_over(told.seq, told.event):
                 break
             asked.take(told.seq, told.event)
-    return asked.finish()
+        found = asked.finish()
+        if propose is not None and asked.limits is not None and isinstance(journal, JetStreamJournal):
+            await _propose(journal, asked.limits, propose, found)
+    return found
+
+
+async def _propose(journal: JetStreamJournal, limits: LimitSet, reason: str, found: WhatIfReport) -> None:
+    event = LimitsProposed(
+        epoch=0, at=SystemClock().now(), limits=limits, by=person(), reason=reason, what_if=summary_of(found)
+    )
+    await journal.append(subjects.control(journal.account), event)
 
 
 async def _first_seq(journal: RawJournal, stretch: Stretch) -> int:

@@ -87,6 +87,11 @@ class WhatIf:
             Side(would.limits, self._peaks[1], gains[1], self._bound[1], len(self._assumed)),
         )
 
+    @property
+    def limits(self) -> LimitSet | None:
+        """Give the limits that would hold at the end."""
+        return self._other(self._was.limits) if self._would is None else self._would.limits
+
     def _fold(self, seq: int, event: JournalEvent) -> None:
         if self._would is None and seq >= self._first_seq:
             self._begin()

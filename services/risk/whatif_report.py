@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from contracts.base import Value
+from contracts.controls import WhatIfSummary
 from contracts.decisions import Decision
 from contracts.enums import Action, Outcome
 from contracts.ids import AccountId, AgentId, IntentId, Symbol
@@ -127,6 +128,22 @@ def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> W
         profit=_both(was.profit_usd, would.profit_usd),
         orders_left_out=was.own_orders,
         orders_assumed=would.own_orders,
+    )
+
+
+def summary_of(found: WhatIfReport) -> WhatIfSummary:
+    """Cut a report down to what stands beside a proposal for ever."""
+    denied = [flip for flip in found.flips if flip.would_be is Outcome.DENIED]
+    return WhatIfSummary(
+        first_seq=found.first_seq,
+        last_seq=found.last_seq,
+        decisions=found.decisions,
+        newly_denied=len(denied),
+        newly_approved=len(found.flips) - len(denied),
+        peak_gross_was_usd=found.peak_gross.was_usd,
+        peak_gross_would_be_usd=found.peak_gross.would_be_usd,
+        profit_was_usd=found.profit.was_usd,
+        profit_would_be_usd=found.profit.would_be_usd,
     )
 
 

@@ -11,6 +11,7 @@ from tests.acceptance.running_system import FAST, System, eventually
 
 pytestmark = [pytest.mark.xdist_group("forensics"), pytest.mark.anyio]
 CANNOT_RUN, CORRUPT = 2, 1
+PROPOSED = "control.limits_proposed"
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +89,13 @@ async def test_explain_shows_the_kill_switch_as_the_cause_of_the_cancel(system: 
 
 async def test_whatif_names_the_intent_that_a_tighter_limit_stops(system: System, tmp_path: Path) -> None:
     (tmp_path / "tight.toml").write_text("max_order_notional_usd = 1000\n")
-    report = ask(system, "whatif", "--limits", str(tmp_path / "tight.toml"))
+    report = ask(system, "whatif", "--limits", str(tmp_path / "tight.toml"), "--propose", "too large")
     assert [(flip["intent_id"], flip["would_be_code"]) for flip in report["flips"]] == [
         ("large", "MAX_ORDER_NOTIONAL")
     ]
     assert report["orders_left_out"] == 1
+    (proposed,) = [json.loads(line)["event"] for line in _lines(system, "events", "--type", PROPOSED, "--json")]
+    assert (proposed["reason"], proposed["what_if"]["newly_denied"]) == ("too large", 1)
     versions = ask(system, "limits", "history")
     assert [version["by"] for version in versions] == ["configuration"]
 

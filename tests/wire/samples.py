@@ -17,7 +17,15 @@ from contracts.broker import (
     PositionAdopted,
     Reconciled,
 )
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsSet
+from contracts.controls import (
+    BreakAccepted,
+    EpochTaken,
+    KillEngaged,
+    KillReleased,
+    LimitsProposed,
+    LimitsSet,
+    WhatIfSummary,
+)
 from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import (
     Action,
@@ -370,8 +378,15 @@ ACCOUNT_EVENTS: list[Message] = [
     PositionAdopted(**STAMP, symbol=AAPL, qty=Decimal(-2), price=Decimal("189.11"), detail="held before us"),
 ]
 
+WHAT_IF = msgspec.json.decode(
+    b'{"first_seq":1,"last_seq":812,"decisions":90,"newly_denied":3,"newly_approved":0,"peak_gross_was_usd":"9100.5",'
+    b'"peak_gross_would_be_usd":"3500","profit_was_usd":"12.25","profit_would_be_usd":"-0.5"}',
+    type=WhatIfSummary,
+)
+
 CONTROL_EVENTS: list[Message] = [
     LimitsSet(**STAMP, version=3, limits=LIMITS, by="configuration", reason="provisioning"),
+    LimitsProposed(**STAMP, limits=LIMITS, by="operator", reason="orders were too large", what_if=WHAT_IF),
     KillEngaged(**STAMP, mode=KillMode.FLATTEN, by="demo", reason="runaway"),
     KillReleased(**STAMP, by="operator", reason="looked at it"),
     BreakAccepted(**STAMP, kind=BreakKind.ORPHAN, key="ext-91e69015", by="operator", reason="placed by hand"),

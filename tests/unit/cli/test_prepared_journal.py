@@ -174,6 +174,14 @@ def test_whatif_with_the_order_limit_halved_names_exactly_what_a_hand_count_give
     assert "demo d submit AAPL: approved -> denied" in shown
 
 
+@pytest.mark.parametrize("words", [(), ("--to", "9"), ("--propose", " ")])
+def test_an_export_takes_no_proposals_and_a_proposal_is_weighed_up_to_now(
+    run: Run, tmp_path: Path, words: tuple[str, ...]
+):
+    (tmp_path / "half.toml").write_text("max_order_notional_usd = 2500")
+    assert run("whatif", "--limits", str(tmp_path / "half.toml"), "--propose", "because", *words)[0] == USAGE
+
+
 @pytest.mark.parametrize("content", ["", "max_nonsense = 1", "max_drawdown_usd = -1", "= broken", "limits = 3"])
 def test_a_file_that_holds_no_limits_is_a_usage_error(run: Run, tmp_path: Path, content: str):
     (tmp_path / "bad.toml").write_text(content)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.controls import KillReleased, LimitsSet
+from contracts.controls import KillReleased, LimitsProposed, LimitsSet, WhatIfSummary
 from contracts.ids import Symbol
 from contracts.limits import LimitSet
 from projections.differences import differences
@@ -44,6 +44,27 @@ def test_history_tells_who_when_why_and_what_changed():
     assert (second.version, second.seq, second.by, second.reason) == (2, 9, "p2", "because")
     assert [(c.path, c.after) for c in second.changes] == [("max_daily_trades", 7), ("symbol_allowlist", "SPY")]
     assert second.hash == hash_of(second.limits) != first.hash
+
+
+def test_a_version_shows_the_last_proposal_of_the_very_same_limits():
+    limits = LimitSet(max_daily_trades=7)
+    seen = WhatIfSummary(
+        first_seq=1,
+        last_seq=9,
+        decisions=5,
+        newly_denied=1,
+        newly_approved=0,
+        peak_gross_was_usd=Decimal(2),
+        peak_gross_would_be_usd=Decimal(1),
+        profit_was_usd=Decimal(0),
+        profit_would_be_usd=Decimal(0),
+    )
+    proposals = [
+        LimitsProposed(epoch=0, at=AT, limits=limits, by=by, reason="calmer", what_if=seen) for by in ("anna", "bert")
+    ]
+    journal = [(1, limits_set(1)), (2, proposals[0]), (3, proposals[1]), (4, limits_set(2, max_daily_trades=7))]
+    first, second = history([*journal, (5, limits_set(3)), (6, limits_set(4, max_daily_trades=7))])[:2]
+    assert (first.proposal, second.proposal) == (None, proposals[1])
 
 
 def test_differences_match_items_by_name_and_tell_what_is_only_on_one_side():
