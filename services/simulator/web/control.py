@@ -13,6 +13,7 @@ from services.simulator.core.quotes import Quote
 from services.simulator.core.rules import Rules
 from services.simulator.desk import Desk
 from services.simulator.market import Market
+from services.simulator.store import OrderFilter
 from services.simulator.web.answers import trading, whole
 
 MOST_COUNTED_ORDERS = 100_000
@@ -60,6 +61,7 @@ class ControlRoutes:
         """Return the routes."""
         return [
             web.get("/control/state", self.state),
+            web.get("/control/books", self.books),
             web.get("/control/arrivals", self.arrivals),
             web.post("/control/quote", self.quote),
             web.post("/control/release", self.release),
@@ -84,6 +86,22 @@ class ControlRoutes:
                 "pinned": sorted(self._market.pins),
                 "frozen": sorted(self._market.frozen),
                 "rules": self._desk.broker.rules,
+            }
+        )
+
+    async def books(self, request: web.Request) -> web.Response:
+        """Return every order, position and the cash as they are, whatever faults make REST say."""
+        limit = whole(request.query, "limit", 1_000, MOST_COUNTED_ORDERS)
+        tickets = self._desk.store.orders(OrderFilter(status="all", limit=limit))
+        book = self._desk.broker.book
+        return trading(
+            {
+                "cash": book.account.cash_usd,
+                "orders": [ticket.order for ticket in tickets],
+                "positions": {
+                    symbol: {"qty": position.qty, "avg_entry_price": position.avg_entry_price}
+                    for symbol, position in book.positions.items()
+                },
             }
         )
 
