@@ -1,9 +1,7 @@
 """What every broker behind the port must do, on whatever stands behind it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,92 +9,30 @@ import pytest
 from contracts.enums import OrderType, Side
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
-from services.oms.brokers.port import (
-    Accepted,
-    Broker,
-    BrokerOrder,
-    BrokerUpdate,
-    CancelAccepted,
-    CancelRefused,
-    LinkUp,
-    Rejected,
-    StreamReport,
+from services.oms.brokers.port import CancelAccepted, CancelRefused, Rejected
+from tests.conformance.broker_stories import (
+    AAPL,
+    EARLY,
+    Story,
+    buy,
+    run_in,
+    sell,
+    standing,
+    submitted,
+    up,
+    update_for,
 )
 from tests.conformance.broker_worlds import WORLDS, World
 
-AAPL = Symbol("AAPL")
-DEADLINE_S = 20
-EARLY = datetime(2000, 1, 1, tzinfo=UTC)
-
-type Story = Callable[[World], Awaitable[None]]
-
 
 @pytest.fixture(params=WORLDS)
-def told(request: pytest.FixtureRequest) -> Callable[[Story], None]:
+def told(request):
     """Run one story in a fresh world of each kind."""
 
     def run(story: Story) -> None:
-        async def within() -> None:
-            async with asyncio.timeout(60), request.param() as world:
-                await world.quote(AAPL, Decimal("99.90"), Decimal("100.10"))
-                await story(world)
-
-        asyncio.run(within())
+        run_in(request.param, story)
 
     return run
-
-
-def buy(qty: int | str = 10, limit: str | None = None) -> OrderTerms:
-    return terms(Side.BUY, qty, limit)
-
-
-def sell(qty: int | str = 10, limit: str | None = None) -> OrderTerms:
-    return terms(Side.SELL, qty, limit)
-
-
-def terms(side: Side, qty: int | str, limit: str | None) -> OrderTerms:
-    return OrderTerms(
-        symbol=AAPL,
-        side=side,
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        qty=Decimal(qty),
-        limit_price=None if limit is None else Decimal(limit),
-    )
-
-
-async def submitted(broker: Broker, order_id: str, order_terms: OrderTerms) -> BrokerOrder:
-    outcome = await broker.submit(OrderId(order_id), order_terms)
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.order
-
-
-async def standing(broker: Broker, order_id: str, *statuses: str) -> BrokerOrder:
-    """Look the order up until it stands in one of these statuses."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            order = await broker.order_by_client_id(OrderId(order_id))
-            if order is not None and order.status in statuses:
-                return order
-            await asyncio.sleep(0.01)
-
-
-async def up(updates: AsyncIterator[StreamReport]) -> None:
-    async for report in updates:
-        if isinstance(report, LinkUp):
-            return
-
-
-async def update_for(updates: AsyncIterator[StreamReport], order_id: str, *events: str) -> BrokerUpdate:
-    """Read updates until this order has one of these events."""
-    async with asyncio.timeout(DEADLINE_S):
-        async for report in updates:
-            if (
-                isinstance(report, BrokerUpdate)
-                and report.order.client_order_id == order_id
-                and report.event in events
-            ):
-                return report
-    raise AssertionError
 
 
 def test_a_marketable_order_fills_and_moves_position_and_cash(told):

@@ -81,6 +81,7 @@ class MemoryBroker:
         self._drops = 0
         self._repeats = 0
         self._held: list[BrokerUpdate] | None = None
+        self._unwanted: set[OrderId] = set()
         self._lingers = False
         self._lingering: list[tuple[str, OrderId]] = []
         self._ignores_cancels = False
@@ -214,6 +215,10 @@ class MemoryBroker:
         """Let an order be canceled, expired or rejected by the broker's own will."""
         self._tell(self.book.end(order_id, event))
 
+    def reject_later(self, order_id: OrderId) -> None:
+        """Let an order that is yet to come be taken and rejected after that."""
+        self._unwanted.add(order_id)
+
     def bust(self, execution_id: str) -> None:
         """Take an execution back."""
         self._tell(self.book.bust(execution_id))
@@ -305,6 +310,8 @@ class MemoryBroker:
             return Rejected(code=RejectionCode.INVALID_ORDER, broker_code="422/42210000", message=message)
         order, updates = self.book.open(order_id, terms)
         self._tell(updates)
+        if order_id in self._unwanted:
+            self._tell(self.book.end(order_id, "rejected"))
         return Accepted(order=order)
 
     def _cancel(self, broker_order_id: str) -> CancelOutcome:
