@@ -45,6 +45,7 @@ COMMANDS = (
     ("doctor", "services.cli.doctor:doctor", _CARING, "Look for what is wrong, and say how to put it right."),
     ("sim", "services.cli.sim:sim", _CARING, "Look into the simulator, and make it misbehave on command."),
     ("bench", "services.cli.bench:bench", _CARING, "Measure latency and throughput on this machine."),
+    ("simulate", "services.cli.simulate:simulate", _CARING, "Run the whole system in a bad world, seed by seed."),
 )
 
 

@@ -19,6 +19,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = (
         "up down status submit replace cancel cancel-all close tail explain kill resume schema doctor bench sim"
+        " simulate"
     )
     promised += " state diff timeline events limits whatif verify export import projections reconcile"
     assert set(VERBS) == set(promised.split())
