@@ -23,7 +23,8 @@ from ops.bench.long_day import events
 from ops.bench.system import free_port
 from projections.sql.location import Location, Purpose
 from projections.sql.store import Store
-from services.audit.rebuilding import build
+from services.audit.preparation import JournalAddress
+from services.audit.rebuilding import build_quickly
 from services.runtime.connection import Connection, connect
 from services.runtime.jetstream import JetStreamJournal
 from services.runtime.ports import JournalUnavailableError
@@ -41,14 +42,14 @@ async def fill(journal: JetStreamJournal, count: int) -> None:
         await asyncio.gather(*(journal.append(subject, event) for subject, event in some))
 
 
-async def rebuild(journal: JetStreamJournal, folder: Path, url: str | None) -> Figure:
+async def rebuild(journal: JetStreamJournal, address: JournalAddress, folder: Path, url: str | None) -> Figure:
     """Build read models beside (empty) live ones, indexes included, and let them take their place."""
     location = Location(account=journal.account, path=folder / "trail.sqlite3", url=url)
     location.open_writer().close()
     upto_seq = await journal.last_seq()
     began = time.perf_counter()
     with location.beside(Purpose.REBUILD) as built:
-        await build(journal, Store(built.database, journal.account), upto_seq, lambda _: None)
+        await build_quickly(address, Store(built.database, journal.account), upto_seq, lambda _: None)
         built.take_place()
     rate = upto_seq / (time.perf_counter() - began)
     name = "rebuild of all read models: " + ("SQLite" if url is None else "PostgreSQL")
@@ -75,9 +76,10 @@ async def _measure(folder: Path, count: int, repeats: int) -> list[Figure]:
         await ensure(link.jetstream(), [BENCH])
         journal = JetStreamJournal(link, BENCH)
         await fill(journal, count)
+        address = JournalAddress(link.connected_url.geturl(), "bench", None, BENCH)
         urls = [None, *([os.environ["DATABASE_URL"]] if os.environ.get("DATABASE_URL") else [])]
         figures = [
-            max([await rebuild(journal, folder / f"{n}", url) for n in range(repeats)], key=lambda f: f.p50)
+            max([await rebuild(journal, address, folder / f"{n}", url) for n in range(repeats)], key=lambda f: f.p50)
             for url in urls
         ]
         await link.close()

@@ -24,9 +24,9 @@ from projections.chain import Link
 from projections.order_state import OrderState
 from projections.positions import Position
 from projections.sql import rows, tables
-from projections.sql.rows import DayPnl, Execution
+from projections.sql.rows import DayPnl, Execution, TrailCells
 from projections.sql.tables import Changes
-from projections.trail import Placed, Subject, TrailState, subject_of
+from projections.trail import TrailState, subject_of
 from projections.trail import evolve as evolve_trail
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -46,6 +46,12 @@ type History = Callable[[OrderId], OrderState | None]
 """Gives an order that the account let go when a day ended, as its stored rows tell it."""
 type SymbolOf = Callable[[OrderId], Symbol | None]
 """Gives the symbol that stands first among an order's stored rows."""
+
+
+def place(trail: TrailState, link: Link, event: JournalEvent, at: datetime) -> tuple[TrailState, TrailCells]:
+    """Give a message its place on the trail; this part needs nothing but the trail before it, so it may run ahead."""
+    trail, placed = evolve_trail(trail, link, event, subject_of(event, link.subject))
+    return trail, rows.of_trail(placed, event, at)
 
 
 class Fold:
@@ -77,43 +83,44 @@ class Fold:
             gathered.clear()
         return taken
 
-    def take(self, link: Link, event: JournalEvent, at: datetime) -> Placed:
+    def take(self, link: Link, event: JournalEvent, at: datetime) -> TrailCells:
         """Fold one message that the server stored at a moment; a void one leaves its row on the trail, no more."""
+        self.trail, cells = place(self.trail, link, event, at)
+        self.take_placed(cells, event)
+        return cells
+
+    def take_placed(self, cells: TrailCells, event: JournalEvent) -> None:
+        """Fold one message that has its place on the trail already."""
         before = self.state
-        about = self._with_symbol(subject_of(event, link.subject), before.account)
-        self.trail, placed = evolve_trail(self.trail, link, event, about)
-        self._changes.add(tables.TRAIL, rows.of_trail(placed, event, at))
-        if placed.admitted:
-            self.state = replace(before, account=account.evolve(before.account, event, link.seq))
-            self._model(placed, event, before.account)
-        return placed
+        if cells.order_id is not None:
+            cells = self._with_symbol(cells, OrderId(cells.order_id), before.account)
+        self._changes.add(tables.TRAIL, cells)
+        if cells.admitted:
+            self.state = replace(before, account=account.evolve(before.account, event, cells.seq))
+            self._model(cells, event, before.account)
 
-    def _model(self, placed: Placed, event: JournalEvent, before: AccountState) -> None:
-        link, about = placed.link, placed.about
+    def _model(self, cells: TrailCells, event: JournalEvent, before: AccountState) -> None:
         if isinstance(event, Decision):
-            self._changes.add(tables.DECISIONS, rows.of_decision(event, link.seq, link.body, about.symbol))
+            self._changes.add(tables.DECISIONS, rows.of_decision(event, cells.seq, cells.body, cells.symbol))
         elif isinstance(event, AccountObserved):
-            self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, link.seq))
-        elif link.subject.split(".", 3)[_KIND_TOKEN] in _CONTROL_KINDS:
-            self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, link.seq, placed.kind, link.body))
+            self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, cells.seq))
+        elif cells.subject.split(".", 3)[_KIND_TOKEN] in _CONTROL_KINDS:
+            self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, cells.seq, cells.type, cells.body))
             return
-        self._begin_day(event, link.seq, before)
-        if about.order_id is not None:
-            self._order(about.order_id, event, link.seq, before)
+        self._begin_day(event, cells.seq, before)
+        if cells.order_id is not None:
+            self._order(OrderId(cells.order_id), event, cells.seq, before)
         if self.state.account.positions is not before.positions:
-            self._executions(event, placed, before)
+            self._executions(event, cells, before)
 
-    def _with_symbol(self, about: Subject, known: AccountState) -> Subject:
+    def _with_symbol(self, cells: TrailCells, order_id: OrderId, known: AccountState) -> TrailCells:
         """Give an order's later events the symbol that the order is for; they do not repeat it themselves."""
-        order_id = about.order_id
-        if order_id is None:
-            return about
-        if about.symbol is not None:
-            self._symbols.setdefault(order_id, about.symbol)
-            return about
+        if cells.symbol is not None:
+            self._symbols.setdefault(order_id, Symbol(cells.symbol))
+            return cells
         order = known.orders.get(order_id)
         symbol = order.terms.symbol if order else self._symbol_of(order_id) or self._symbols.get(order_id)
-        return about if symbol is None else replace(about, symbol=symbol)
+        return cells if symbol is None else cells._replace(symbol=symbol)
 
     def _order(self, order_id: OrderId, event: JournalEvent, seq: int, before: AccountState) -> None:
         now = self.state.account.orders.get(order_id)
@@ -141,24 +148,24 @@ class Fold:
             if before.positions[symbol].qty:
                 self._put_position(day, before.positions[symbol], seq)
 
-    def _executions(self, event: JournalEvent, placed: Placed, before: AccountState) -> None:
-        now, symbol = self.state.account.positions, placed.about.symbol
+    def _executions(self, event: JournalEvent, cells: TrailCells, before: AccountState) -> None:
+        now, symbol = self.state.account.positions, None if cells.symbol is None else Symbol(cells.symbol)
         told = symbol is not None and _moved(before, now, symbol)
         for moved in (symbol,) if told else [one for one in sorted(now) if _moved(before, now, one)]:
             if moved is not None:
-                self._execution(event, placed, before.positions.get(moved) or Position(symbol=moved), now[moved])
+                self._execution(event, cells, before.positions.get(moved) or Position(symbol=moved), now[moved])
 
-    def _execution(self, event: JournalEvent, placed: Placed, old: Position, new: Position) -> None:
-        day, seq = self.state.day, placed.link.seq
+    def _execution(self, event: JournalEvent, cells: TrailCells, old: Position, new: Position) -> None:
+        day = self.state.day
         if day is None:
             raise AssertionError("a day begins before its first event is counted")
         change = Execution(new.qty - old.qty, new.cash_usd - old.cash_usd, new.realized_usd - old.realized_usd)
-        self._changes.add(tables.FILLS, rows.of_execution(day, event, placed, change, new))
-        self._put_position(day, new, seq)
-        if placed.about.order_id is not None:
+        self._changes.add(tables.FILLS, rows.of_execution(day, event, cells, change, new))
+        self._put_position(day, new, cells.seq)
+        if cells.order_id is not None:
             pnl = _after(self.state.pnl.get(new.symbol, _NOTHING), change)
             self.state = replace(self.state, pnl=self.state.pnl.set(new.symbol, pnl))
-            self._pnl[day, new.symbol] = pnl, seq
+            self._pnl[day, new.symbol] = pnl, cells.seq
 
     def _put_position(self, day: date, position: Position, seq: int) -> None:
         self._positions[day, position.symbol] = position, seq

@@ -57,10 +57,32 @@ def time_text(at: datetime) -> str:
     return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
-def of_trail(placed: Placed, event: Event, at: datetime) -> Row:
+class TrailCells(NamedTuple):
+    """A journal message's row on the trail, cell by cell."""
+
+    seq: int
+    subject: str
+    type: str
+    version: int
+    at: str
+    event_at: str
+    agent: str | None
+    intent_id: str | None
+    order_id: str | None
+    symbol: str | None
+    epoch: int
+    admitted: int
+    correlation_id: str | None
+    causation_seq: int
+    traceparent: str | None
+    digest: str
+    body: bytes
+
+
+def of_trail(placed: Placed, event: Event, at: datetime) -> TrailCells:
     """Write a journal message's row; `at` is the server's time."""
     link, about, kind, version, admitted, digest = placed
-    return (
+    return TrailCells(
         link.seq,
         link.subject,
         kind,
@@ -126,19 +148,19 @@ def of_position(day: date, position: Position, seq: int) -> Row:
     )
 
 
-def of_execution(day: date, event: Event, placed: Placed, change: Execution, new: Position) -> Row:
+def of_execution(day: date, event: Event, cells: TrailCells, change: Execution, new: Position) -> Row:
     """Write what moved a position; an event that tells no price or fill has none."""
     told = (getattr(event, name, None) for name in ("price", "filled_at", "fill_id"))
     price, filled_at, fill_id = told
     return (
-        placed.link.seq,
-        placed.kind,
+        cells.seq,
+        cells.type,
         day.isoformat(),
         time_text(event.at),
         None if filled_at is None else time_text(filled_at),
-        placed.about.order_id,
+        cells.order_id,
         fill_id and _text(fill_id),
-        placed.about.agent,
+        cells.agent,
         new.symbol,
         str(change.qty),
         _number(price),

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from contracts.audit import ChainCheckpoint
 from projections.chain import Chain, Link, extend
 from projections.sql.fold import Fold
+from projections.sql.rows import TrailCells
 from projections.sql.store import Store
 from projections.sql.trail import digests
-from projections.trail import Placed
 from services.audit import decider
 from services.audit.decider import Coverage
 from services.runtime.ports import Journal, Recorded
@@ -47,7 +47,7 @@ class Folding:
 
         Raises `ContradictionError` before anything is stored when a digest differs from the one on record.
         """
-        coverage, fresh = self.coverage, list[Placed]()
+        coverage, fresh = self.coverage, list[TrailCells]()
         for recorded in batch:
             if recorded.seq <= self.chain.seq:
                 self._prove(recorded)
@@ -92,7 +92,7 @@ class Folding:
                 "them was changed. Compare with the checkpoints; to trust the journal, move the trail away"
             )
 
-    def _check(self, recorded: Recorded, fresh: Sequence[Placed]) -> None:
+    def _check(self, recorded: Recorded, fresh: Sequence[TrailCells]) -> None:
         event = recorded.event
         if not isinstance(event, ChainCheckpoint):
             return
@@ -103,9 +103,9 @@ class Folding:
                 f"{event.digest}, but it has {digest}: something before the checkpoint was changed later"
             )
 
-    def _digest_at(self, seq: int, fresh: Sequence[Placed]) -> str | None:
-        if fresh and seq >= fresh[0].link.seq:
-            at = seq - fresh[0].link.seq
+    def _digest_at(self, seq: int, fresh: Sequence[TrailCells]) -> str | None:
+        if fresh and seq >= fresh[0].seq:
+            at = seq - fresh[0].seq
             return fresh[at].digest if at < len(fresh) else None
         return self._store.digest_at(seq)
 

@@ -1,45 +1,72 @@
 """Builds read models beside the live ones, from the streams alone: to take their place, or to be compared."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import aclosing, contextmanager
 
+from contracts.codec import decode_event
 from projections.sql.fold import Fold, FoldState
 from projections.sql.store import Store
 from services.audit.folding import link_of
+from services.audit.preparation import JournalAddress, prepared
 from services.audit.regimes import RegimeAt
 from services.runtime.ports import Journal
 from services.runtime.reading import catch_up
 
 BATCH_EVENTS = 5_000
+READ_AHEAD_FROM = 20_000
+"""From so many events on a second process pays for its start."""
 
 type OnProgress = Callable[[int], object]
 """Hears the sequence of each event that is folded."""
 
 
 async def build(journal: Journal, store: Store, upto_seq: int, on_progress: OnProgress) -> None:
-    """Fold the journal up to a sequence into an empty store.
+    """Fold a journal up to a sequence into an empty store, all in this process."""
+    building = _Building(store, upto_seq, on_progress)
+    with _no_garbage():
+        async for recorded in catch_up(journal, 0, upto_seq):
+            building.fold.take(link_of(recorded), recorded.event, recorded.at)
+            building.folded(recorded.seq)
 
-    What is folded makes no cycles, so the garbage collector, which would look for some among all of it, may rest.
-    """
+
+async def build_quickly(address: JournalAddress, store: Store, upto_seq: int, on_progress: OnProgress) -> None:
+    """Do the same with a second process that reads ahead."""
+    building = _Building(store, upto_seq, on_progress)
+    with _no_garbage():
+        async with aclosing(prepared(address, upto_seq)) as batches:
+            async for batch in batches:
+                for cells in batch:
+                    building.fold.take_placed(cells, decode_event(cells.body))
+                    building.folded(cells.seq)
+
+
+class _Building:
+    """A fold into an empty store, stored in batches."""
+
+    def __init__(self, store: Store, upto_seq: int, on_progress: OnProgress) -> None:
+        self.fold = Fold(store.trail_at(0), FoldState(), store.order, store.symbol_of)
+        self._store = store
+        self._upto_seq = upto_seq
+        self._on_progress = on_progress
+
+    def folded(self, seq: int) -> None:
+        """Store what has gathered, when it is time."""
+        self._on_progress(seq)
+        if seq % BATCH_EVENTS == 0 or seq == self._upto_seq:
+            self._store.apply(self.fold.take_changes())
+        if seq == self._upto_seq:
+            self._store.save_fold(seq, self.fold.state)
+
+
+@contextmanager
+def _no_garbage() -> Generator[None]:
+    """Let the garbage collector rest: what is folded makes no cycles, and it would look for some in all of it."""
     gc.disable()
     try:
-        await _build(journal, store, upto_seq, on_progress)
+        yield
     finally:
         gc.enable()
-
-
-async def _build(journal: Journal, store: Store, upto_seq: int, on_progress: OnProgress) -> None:
-    fold = Fold(store.trail_at(0), FoldState(), store.order, store.symbol_of)
-    gathered = 0
-    async for recorded in catch_up(journal, 0, upto_seq):
-        fold.take(link_of(recorded), recorded.event, recorded.at)
-        gathered += 1
-        on_progress(recorded.seq)
-        if gathered == BATCH_EVENTS or recorded.seq == upto_seq:
-            store.apply(fold.take_changes())
-            gathered = 0
-    if upto_seq:
-        store.save_fold(upto_seq, fold.state)
 
 
 async def build_regimes(regimes: AsyncIterator[RegimeAt], store: Store) -> None:

@@ -18,13 +18,14 @@ from projections.sql.store import Store
 from projections.sql.tables import TABLES
 from projections.sql.trail import position
 from services.audit.location import read_models_of
-from services.audit.rebuilding import build, build_regimes
+from services.audit.preparation import JournalAddress, PreparationError
+from services.audit.rebuilding import READ_AHEAD_FROM, build, build_quickly, build_regimes
 from services.audit.regimes import known_regimes
 from services.cli.link import linked, operator_at
 from services.cli.outcome import FAILED, OK, CommandError, UnreachableError, UsageError
 from services.cli.progress import progress
 from services.cli.terminal import AsJson, Home, chosen_home, console, say_json
-from services.runtime.connection import Connection
+from services.runtime.connection import Connection, inbox_prefix
 from services.runtime.jetstream import JetStreamJournal
 from services.runtime.setting_values import SettingsError
 from services.runtime.settings import load_settings
@@ -135,7 +136,7 @@ async def _rebuild(home: Path, *, as_json: bool) -> int:
     async with _journal(home, location.account) as (journal, link):
         upto_seq, began = await journal.last_seq(), asyncio.get_running_loop().time()
         with _building(location, Purpose.REBUILD) as built:
-            await _fill(built, journal, link, upto_seq)
+            await _fill(home, built, journal, link, upto_seq)
             await asyncio.to_thread(built.take_place)
     took_s = max(asyncio.get_running_loop().time() - began, 0.001)
     told = Rebuilt(where=location.name, events=upto_seq, seconds=f"{took_s:.2f}", events_per_s=int(upto_seq / took_s))
@@ -154,7 +155,7 @@ async def _compare(home: Path, *, as_json: bool) -> int:
             if upto_seq > await journal.last_seq():
                 raise CommandError(f"{location.name} stands at {upto_seq}, beyond the end of the journal")
             with _building(location, Purpose.COMPARE) as built:
-                await _fill(built, journal, link, upto_seq)
+                await _fill(home, built, journal, link, upto_seq)
                 compared = _held_against(live, built.database, upto_seq)
     if as_json:
         say_json(compared)
@@ -188,10 +189,13 @@ def _tell(compared: Compared) -> None:
         terminal.tell(f"{number} rows of {name} differ", "bold red")
 
 
-async def _fill(built: Beside, journal: JetStreamJournal, link: Connection, upto_seq: int) -> None:
+async def _fill(home: Path, built: Beside, journal: JetStreamJournal, link: Connection, upto_seq: int) -> None:
     store = Store(built.database, journal.account)
     with progress("folding the journal", upto_seq) as shown:
-        await build(journal, store, upto_seq, shown.at)
+        if upto_seq < READ_AHEAD_FROM:
+            await build(journal, store, upto_seq, shown.at)
+        else:
+            await build_quickly(_address(home, journal.account), store, upto_seq, shown.at)
     await build_regimes(known_regimes(link), store)
 
 
@@ -200,7 +204,7 @@ def _building(location: Location, purpose: Purpose) -> Generator[Beside]:
     try:
         with location.beside(purpose) as built:
             yield built
-    except (AlreadyBuildingError, IntegrityError) as error:
+    except (AlreadyBuildingError, IntegrityError, PreparationError) as error:
         raise CommandError(str(error)) from error
     except DatabaseUnavailableError as error:
         raise UnreachableError(str(error)) from error
@@ -222,6 +226,11 @@ def _reader(location: Location, *, still: bool = False) -> Reader:
         return location.open_still() if still else location.open_reader()
     except (FileNotFoundError, DatabaseUnavailableError) as error:
         raise UnreachableError(str(error)) from error
+
+
+def _address(home: Path, account: AccountId) -> JournalAddress:
+    who = operator_at(home)
+    return JournalAddress(who.nats_url, who.inbox_prefix.removeprefix(inbox_prefix("")), who.nkey_seed, account)
 
 
 @asynccontextmanager

@@ -24,6 +24,8 @@ from ops.bench.long_day import events
 from projections.sql.database import DatabaseUnavailableError
 from projections.sql.location import Location
 from projections.sql.trail import position
+from services.audit.preparation import JournalAddress, PreparationError
+from services.audit.rebuilding import build, build_quickly
 from services.cli.credential_files import Participant, operator_path
 from services.cli.outcome import FAILED, OK
 from services.runtime.jetstream import JetStreamJournal
@@ -172,6 +174,26 @@ async def test_read_models_are_rebuilt_under_a_running_audit_and_equal_what_was_
             "BRK.B",
         ]
     assert await stop(process) == 0
+
+
+@pytest.mark.parametrize("instance", ["sqlite"], indirect=True)
+async def test_a_process_that_reads_ahead_changes_no_row_and_is_missed_when_it_dies(instance, journal):
+    await write(journal, list(events(1_200, PAPER)))
+    seeds = instance.server.seeds
+    alone, ahead = (Location(account=PAPER, path=instance.home / name) for name in ("alone", "ahead"))
+    one, other = opened(alone), opened(ahead)
+    await build(journal, one, 1_200, lambda _: None)
+    address = JournalAddress(instance.server.url, "operator", seeds["operator"], PAPER)
+    await build_quickly(address, other, 1_200, lambda _: None)
+    one.close()
+    other.close()
+    assert content(alone) == content(ahead)
+    lost = opened(Location(account=PAPER, path=instance.home / "lost"))
+    with pytest.raises(PreparationError, match="after sequence 0"):
+        await build_quickly(
+            JournalAddress(instance.server.url, "operator", seeds["eve"], PAPER), lost, 9, lambda _: None
+        )
+    lost.close()
 
 
 @pytest.mark.parametrize("instance", ["sqlite"], indirect=True)
