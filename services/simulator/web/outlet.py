@@ -39,7 +39,7 @@ class Outlet:
     def deafen(self, *, deaf: bool) -> None:
         """Stop reading from the peer, its pings included, or read again."""
         transport = self._request.transport
-        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
+        if transport is not None and not transport.is_closing():  # uvloop's are no asyncio.Transport by descent
             transport.pause_reading() if deaf else transport.resume_reading()
 
     async def flush(self) -> None:
