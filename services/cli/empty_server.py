@@ -16,6 +16,8 @@ from services.runtime.nats_rights import ADMIN, OPERATOR_USER, PROCESSES
 UP_S_MAX = 20.0
 LOOK_EVERY_S = 0.02
 STOP_S_MAX = 10.0
+SYNC_INTERVAL = "10s"
+"""The server brings everything to the disk when it ends; an import that a power cut broke off is begun anew."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -33,7 +35,8 @@ async def own_server(home: Path) -> AsyncGenerator[tuple[str, str], None]:
     users = {name: public_key(seed) for name, seed in seeds.items()}
     with TemporaryDirectory(prefix="lockgate-import-") as folder:
         config = Path(folder) / "nats.conf"
-        write_private(config, server_config(ServerPlan(port=port, store_dir=store, accounts=(), users=users)))
+        plan = ServerPlan(port=port, store_dir=store, accounts=(), users=users, sync_interval=SYNC_INTERVAL)
+        write_private(config, server_config(plan))
         server = await asyncio.create_subprocess_exec(
             str(nats_binary()),
             "-c",

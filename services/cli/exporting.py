@@ -223,14 +223,20 @@ async def _until_jetstream_answers(link: Connection) -> None:
     raise JournalUnavailableError(f"JetStream does not answer: {failure!r}")
 
 
+def _left_behind(error: Exception) -> str:
+    """Say what to do about a journal that was begun."""
+    broken_off = isinstance(error, JournalUnavailableError | NatsError | OSError)
+    return "; if part of it is there, remove that home or stream and begin anew" if broken_off else ""
+
+
 async def _import(source: Source, target: _Target) -> ExportManifest:
     async with opened(source) as journal:
         if not isinstance(journal, ExportedJournal):
             raise UsageError("an import needs an export")
         try:
             async with target.connected() as link:
-                with progress("importing", len(journal.messages)) as shown:
+                with progress("importing and reading back", 2 * len(journal.messages)) as shown:
                     await carry(link, journal, shown.at)
         except _REASONS as error:
-            raise CommandError(f"not imported: {error}") from error
+            raise CommandError(f"not imported: {error}{_left_behind(error)}") from error
     return journal.manifest

@@ -26,9 +26,9 @@ class Progress:
 
     def at(self, done: int) -> None:
         """Hear that so many of the total are done."""
-        self._heard += 1
-        if self._heard % LOOK_EVERY:
+        if done - self._heard < LOOK_EVERY:
             return
+        self._heard = done
         if self._bars is None and self._console.is_terminal and time.monotonic() - self._begun_s > SHOWN_AFTER_S:
             columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
             self._bars = Bars(*columns, console=self._console, transient=True)

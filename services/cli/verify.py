@@ -172,7 +172,8 @@ def _chain_told(proof: Proof) -> Iterator[tuple[str, str]]:
     verdict = proof.chain
     if not verdict.is_clean:
         yield f"CORRUPT at sequence {verdict.bad_seq}: {verdict.fault}", "bold red"
-        yield f"  {verdict.events} messages were read; what stands before it agrees", ""
+        if verdict.events:
+            yield f"  {verdict.events} messages were read; what stands before it agrees", ""
         return
     yield f"clean: {verdict.events} messages, chain {verdict.digest}", "green"
     if proof.signed_manifest:

@@ -41,6 +41,8 @@ class ServerPlan:
     users: Mapping[str, str]
     agents: Sequence[AgentUser] = field(default=())
     monitor_port: int | None = None
+    sync_interval: str = "always"
+    """Only an import, which can be begun anew after a power cut, may do with less."""
 
 
 def server_config(plan: ServerPlan) -> str:
@@ -51,7 +53,7 @@ def server_config(plan: ServerPlan) -> str:
         f'listen: "127.0.0.1:{plan.port}"\n'
         f"{monitor}"
         "# An acknowledged message is on the disk: it survives a power cut.\n"
-        f'jetstream {{ store_dir: "{plan.store_dir}", sync_interval: always }}\n'
+        f'jetstream {{ store_dir: "{plan.store_dir}", sync_interval: {plan.sync_interval} }}\n'
         f"max_payload: {MAX_PAYLOAD_BYTES}\n"
         'ping_interval: "10s"\n'
         "system_account: SYS\n"
