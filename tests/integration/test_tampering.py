@@ -139,6 +139,15 @@ def cut_to_nothing(messages: list[Received]) -> list[Received]:
     return messages[:0]
 
 
+def rewritten_with_consistent_hashes(record: Record, messages: list[Received]) -> list[Received]:
+    """Change a message, and every checkpoint inside the journal so that it fits."""
+    forged = one_byte_changed(messages)
+    at = next(i for i, one in enumerate(forged) if isinstance(decode_event(one.body), ChainCheckpoint))
+    lying = replace(decode_event(forged[at].body), digest=record.digest_of(forged[:at]))
+    forged[at] = replace(forged[at], body=encode(lying))
+    return forged
+
+
 TAMPERINGS: list[tuple[Tamper, int | None]] = [
     (one_byte_changed, 8),
     (body_broken, 8),
@@ -181,11 +190,7 @@ async def test_a_rebuilt_stream_is_caught_at_the_first_message_that_is_not_the_s
 
 async def test_a_whole_stream_rewritten_with_consistent_hashes_is_caught_by_the_exported_checkpoint(record: Record):
     await record.notarize()
-    forged = one_byte_changed(await record.messages())
-    at = next(i for i, one in enumerate(forged) if isinstance(decode_event(one.body), ChainCheckpoint))
-    lying = replace(decode_event(forged[at].body), digest=record.digest_of(forged[:at]))
-    forged[at] = replace(forged[at], body=encode(lying))
-    await record.rebuild(forged)
+    await record.rebuild(rewritten_with_consistent_hashes(record, await record.messages()))
     assert (await verify(record.journal)).is_clean  # the journal alone cannot know
     verdict = await record.verdict()
     assert (verdict.bad_seq, "signed in checkpoint" in verdict.fault) == (8, True)

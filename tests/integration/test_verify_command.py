@@ -22,6 +22,7 @@ from tests.integration.test_tampering import (
     one_byte_changed,
     one_inserted,
     one_removed,
+    rewritten_with_consistent_hashes,
     two_swapped,
 )
 from tests.nats_server import PAPER, NatsServer
@@ -85,6 +86,18 @@ async def test_a_rebuilt_stream_ends_in_1_and_names_the_first_bad_sequence(
     assert (code, chain["bad_seq"]) == (CORRUPT, bad_seq), shown
     code, shown = await run("verify", "--decisions")
     assert (code, f"CORRUPT at sequence {bad_seq}" in shown, "decided again" in shown) == (CORRUPT, True, False)
+
+
+async def test_a_stream_rewritten_as_a_whole_ends_in_1_by_the_exported_checkpoints_alone(record: Record, run: Run):
+    await record.notarize()
+    await record.rebuild(rewritten_with_consistent_hashes(record, await record.messages()))
+    code, shown = await run("verify")
+    assert (code, "CORRUPT at sequence 8" in shown, "signed in checkpoint" in shown) == (CORRUPT, True, True), shown
+    record.files.folder.rename(record.files.folder.with_name("gone"))
+    assert (await run("verify"))[0] == CANNOT_RUN
+    assert (await run("verify", "--unsigned"))[0] == CLEAN  # the journal alone cannot know
+    code, _ = await run("verify", "--checkpoints", str(record.files.folder.with_name("gone")))
+    assert code == CORRUPT
 
 
 async def test_without_a_server_or_a_checkpoint_it_cannot_be_said(
