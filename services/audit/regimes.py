@@ -34,14 +34,16 @@ def regimes_of(connection: Connection) -> RegimeSource:
     return after
 
 
-async def known_regimes(connection: Connection) -> AsyncGenerator[RegimeAt, None]:
-    """Yield what the stream of regimes holds now, and end."""
-    last_seq = (await stream_api.state(connection, subjects.REGIME_STREAM)).last_seq
-    if await stream_api.last_message(connection, subjects.REGIME_STREAM, "regime.>") is None:
+async def known_regimes(connection: Connection, upto_seq: int | None = None) -> AsyncGenerator[RegimeAt, None]:
+    """Yield what the stream of regimes holds now (or of that, what stands up to a sequence), and end."""
+    newest = await stream_api.last_message(connection, subjects.REGIME_STREAM, "regime.>")
+    if newest is None:
         return
+    last_seq = newest.seq if upto_seq is None else min(newest.seq, upto_seq)
     async with aclosing(regimes_of(connection)(0)) as changes:
         async for one in changes:
-            yield one
+            if one[0] <= last_seq:
+                yield one
             if one[0] >= last_seq:
                 return
 

@@ -11,11 +11,13 @@ from typing import Literal
 import msgspec
 
 from contracts.ids import AccountId
+from contracts.subjects import REGIME_STREAM
 from projections.sql.comparison import Difference, count, differences
 from projections.sql.database import AlreadyBuildingError, DatabaseUnavailableError, IntegrityError, Reader
 from projections.sql.location import Beside, Location, Purpose
 from projections.sql.store import Store
 from projections.sql.tables import TABLES
+from projections.sql.tracking import position_of
 from projections.sql.trail import position
 from services.audit.location import read_models_of
 from services.audit.preparation import JournalAddress, PreparationError
@@ -136,7 +138,8 @@ async def _rebuild(home: Path, *, as_json: bool) -> int:
     async with _journal(home, location.account) as (journal, link):
         upto_seq, began = await journal.last_seq(), asyncio.get_running_loop().time()
         with _building(location, Purpose.REBUILD) as built:
-            await _fill(home, built, journal, link, upto_seq)
+            await _fill(home, built, journal, upto_seq)
+            await build_regimes(known_regimes(link), Store(built.database, journal.account))
             await asyncio.to_thread(built.take_place)
     took_s = max(asyncio.get_running_loop().time() - began, 0.001)
     told = Rebuilt(where=location.name, events=upto_seq, seconds=f"{took_s:.2f}", events_per_s=int(upto_seq / took_s))
@@ -155,7 +158,8 @@ async def _compare(home: Path, *, as_json: bool) -> int:
             if upto_seq > await journal.last_seq():
                 raise CommandError(f"{location.name} stands at {upto_seq}, beyond the end of the journal")
             with _building(location, Purpose.COMPARE) as built:
-                await _fill(home, built, journal, link, upto_seq)
+                await _fill(home, built, journal, upto_seq)
+                await build_regimes(known_regimes(link, _regimes_upto(live)), Store(built.database, journal.account))
                 compared = _held_against(live, built.database, upto_seq)
     if as_json:
         say_json(compared)
@@ -189,14 +193,17 @@ def _tell(compared: Compared) -> None:
         terminal.tell(f"{number} rows of {name} differ", "bold red")
 
 
-async def _fill(home: Path, built: Beside, journal: JetStreamJournal, link: Connection, upto_seq: int) -> None:
+async def _fill(home: Path, built: Beside, journal: JetStreamJournal, upto_seq: int) -> None:
     store = Store(built.database, journal.account)
     with progress("folding the journal", upto_seq) as shown:
         if upto_seq < READ_AHEAD_FROM:
             await build(journal, store, upto_seq, shown.at)
         else:
             await build_quickly(_address(home, journal.account), store, upto_seq, shown.at)
-    await build_regimes(known_regimes(link), store)
+
+
+def _regimes_upto(live: Reader) -> int:
+    return position_of(live, REGIME_STREAM) or 0
 
 
 @contextmanager
