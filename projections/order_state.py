@@ -85,14 +85,16 @@ class OrderState(Value, frozen=True, kw_only=True):
         return self.status in TERMINAL
 
     @property
+    def most_qty(self) -> Decimal:
+        """Give the most shares the order is for, under its terms or those that are asked for."""
+        return self.terms.qty if self.replacement is None else max(self.terms.qty, self.replacement.terms.qty)
+
+    @property
     def working_qty(self) -> Decimal:
         """Give the shares that may still fill; an exit held back by its entry has none yet."""
         if self.is_terminal or self.status is S.HELD:
             return ZERO
-        wanted = self.terms.qty
-        if self.replacement is not None:
-            wanted = max(wanted, self.replacement.terms.qty)
-        return max(wanted - self.filled_qty, ZERO)
+        return max(self.most_qty - self.filled_qty, ZERO)
 
     @property
     def reserved_price(self) -> Decimal:

@@ -92,7 +92,7 @@ def next_status(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
         case OrderCancelRejected():
             return order.resting if order.status is S.PENDING_CANCEL else order.status
         case OrderReplaceRejected():
-            return order.resting if order.status is S.PENDING_REPLACE else order.status
+            return _status_after_refusal(order)
         case OrderReplaced():
             return _status_after_replacement(order, event)
         case OrderWorking():
@@ -102,11 +102,19 @@ def next_status(order: OrderState, event: AnyOrderEvent) -> OrderStatus:
 
 
 def _status_after_fill(order: OrderState, filled_qty: Decimal) -> OrderStatus:
-    if filled_qty >= order.terms.qty:
+    """Tell from quantities; while more shares are asked for, the fill of all the old ones is not the end."""
+    if filled_qty >= order.most_qty:
         return S.FILLED
     if order.is_terminal or order.status in PENDING:
         return order.status  # a late fill does not reopen an order; a pending request stays pending
     return S.PARTIALLY_FILLED if filled_qty else order.status
+
+
+def _status_after_refusal(order: OrderState) -> OrderStatus:
+    """Fall back to where the order stood; the old terms may have filled while new ones were asked for."""
+    if order.filled_qty >= order.terms.qty and not order.is_terminal:
+        return S.FILLED
+    return order.resting if order.status is S.PENDING_REPLACE else order.status
 
 
 def _status_after_replacement(order: OrderState, event: OrderReplaced) -> OrderStatus:

@@ -19,7 +19,7 @@ from contracts.broker import PositionAdopted
 from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken, KillReleased
 from contracts.decisions import Decision
-from contracts.enums import KillMode, Outcome, Role
+from contracts.enums import KillMode, OrderStatus, Outcome, Role, Side
 from contracts.ids import FillId, OrderId, Symbol
 from contracts.orders import (
     OrderAcknowledged,
@@ -35,6 +35,7 @@ from contracts.reasons import RejectionCode
 from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import Totals, with_working, worst
+from projections.order_state import OrderState
 from projections.state_codec import encode_state
 from services.risk.core import RiskCore
 from services.risk.rederive import Rederivation
@@ -54,13 +55,32 @@ def recomputed(state: AccountState) -> Totals:
     for symbol, one in state.exposure.symbols.items():
         position = state.positions.get(symbol)
         bare = type(one)(position_qty=position.qty if position else ZERO, mark_price=one.mark_price)
-        for order in state.orders.values():
-            if order.terms.symbol == symbol:
-                qty = order.working_qty
-                bare = with_working(bare, order.terms.side, qty, qty * order.worst_price)
+        for side in Side:
+            bare = with_working(bare, side, *still_working(state, symbol, side))
         case = worst(bare)
         gross, long, short = gross + case.exposure_usd, long + case.net_long_usd, short + case.net_short_usd
     return Totals(gross_usd=gross, long_usd=long, short_usd=short)
+
+
+def still_working(state: AccountState, symbol: Symbol, side: Side) -> tuple[Decimal, Decimal]:
+    """Sum what may still fill on one side, and its worst value; of exits that cancel one another only the largest."""
+    groups: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for order in state.orders.values():
+        if (order.terms.symbol, order.terms.side) == (symbol, side):
+            groups.setdefault(order.group_id or order.order_id, []).append(may_fill(order))
+    tops = [(max(qty for qty, _ in group), max(usd for _, usd in group)) for group in groups.values()]
+    return sum((qty for qty, _ in tops), ZERO), sum((usd for _, usd in tops), ZERO)
+
+
+def may_fill(order: OrderState) -> tuple[Decimal, Decimal]:
+    """Give what may still fill of one order under either of its terms, and its value at the worse price."""
+    if order.is_terminal or order.status is OrderStatus.HELD:
+        return ZERO, ZERO
+    terms = [(order.terms.qty, order.worst_price)]
+    if order.replacement is not None:
+        terms.append((order.replacement.terms.qty, order.replacement.worst_price))
+    left = max(max(qty for qty, _ in terms) - order.filled_qty, ZERO)
+    return left, left * max(price for _, price in terms)
 
 
 class RiskMachine(RuleBasedStateMachine):
@@ -112,6 +132,7 @@ class RiskMachine(RuleBasedStateMachine):
         return decision.order_id
 
     def _within_limits(self, decision: Decision) -> None:
+        """Hold the books against every limit that a decision with new risk was made under."""
         state, reservation = self.core.state, decision.reservation
         assert reservation is not None
         assert state.limits is not None
