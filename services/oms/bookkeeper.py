@@ -72,11 +72,12 @@ class Bookkeeper:
             await self._desk.append(seen)
         found.shown = look.shown
         found.odd_averages = books.odd_averages(look.folded, look.shown)
-        if self.are_open:
+        if look.cash_usd is None:
+            await self._adopt(look, found)
+        if not self.are_open:
+            await self._open(look)
+        if look.cash_usd is not None:
             await self._compare(look, found, watched, confirm_after_ms)
-            return
-        await self._adopt(look, found)
-        await self._open(look)
         self._seen_symbols = dict(self._desk.symbol_seq)
 
     async def _look(self) -> Look:
@@ -156,7 +157,8 @@ class Bookkeeper:
 
         Cash is read before and after positions and activities, so that nothing can have moved it unseen.
         """
-        if look.moved or self._seen_gaps or not self._seen_symbols_stand_still():
+        unexplained = books.position_differences(look.folded, look.shown)
+        if look.moved or unexplained or self._moved_since(self._seen_symbols):
             return
         before = dict(self._desk.symbol_seq)
         activities = await self._count_activities()
@@ -174,9 +176,6 @@ class Bookkeeper:
         await self._desk.all_read()
         # A fill that came to the journal before the figure is in neither; then the figure is taken again.
         self._must_open_again = bool(self._moved_since(before))
-
-    def _seen_symbols_stand_still(self) -> bool:
-        return not self._moved_since(self._seen_symbols)
 
     # Money without trades.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contracts.enums import OrderStatus
 from contracts.ids import OPERATOR
-from services.oms.brokers.port import Broker, BrokerOrder, BrokerUnreachableError
+from services.oms.brokers.port import Broker, BrokerOrder, BrokerThrottledError, BrokerUnreachableError
 from services.oms.core import OmsCore
 from services.oms.desk import OrderDesk
 from services.oms.kill import KillSwitch
@@ -60,6 +60,10 @@ class Sweep:
         """Ask for one cancel of each order that may not work; say whether another look is due soon."""
         try:
             reports = await self._broker.open_orders()
+        except BrokerThrottledError:
+            # Only questions wait: cancels go on, and of our own orders we know without asking.
+            await asyncio.gather(*self._cancels_of_ours())
+            return True
         except BrokerUnreachableError:
             return True
         wanted = [report for report in reports if not self._is_spared(report)]
@@ -69,6 +73,12 @@ class Sweep:
     def _is_spared(self, report: BrokerOrder) -> bool:
         order = self._desk.order(key_of(report, self._core.state))
         return order is not None and self._kill.spares(order)
+
+    def _cancels_of_ours(self) -> Iterable[Awaitable[object]]:
+        for order in self._core.state.open_orders():
+            asked = order.status is OrderStatus.PENDING_CANCEL or order.broker_order_id is None
+            if not asked and not self._kill.spares(order):
+                yield self._sender.cancel(order.order_id, OPERATOR)
 
     def _cancels(self, reports: Iterable[BrokerOrder]) -> Iterable[Awaitable[object]]:
         for report in reports:

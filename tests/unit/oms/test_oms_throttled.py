@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.broker import BreakFound, BrokerLinkChanged
-from contracts.enums import EndCause, Side
+from contracts.enums import EndCause, KillMode, Side
 from contracts.ids import OrderId
 from contracts.orders import OrderTerms
 from services.oms.brokers.memory import Fault
@@ -91,6 +91,22 @@ async def test_a_cancel_that_is_turned_away_is_asked_until_it_is_taken():
         world.broker.cancel = turned_away
         await world.approve(cancel_decision("c-1", order_id))
         await world.settled(order_id, "canceled")
+
+
+async def test_a_kill_cancels_what_works_while_questions_must_wait():
+    world = OmsWorld()
+    async with world.running():
+        order_ids = [await world.approve(decision(f"i-{number}", RESTING)) for number in range(3)]
+        for order_id in order_ids:
+            await world.settled(order_id, "working")
+
+        async def must_wait():
+            raise BrokerThrottledError("too many requests", 60_000)
+
+        world.broker.open_orders = must_wait
+        await world.engage(KillMode.CANCEL_ALL)
+        for order_id in order_ids:
+            await world.settled(order_id, "canceled")
 
 
 async def test_reads_that_must_wait_say_nothing_of_the_link_and_comparisons_go_on_after():
