@@ -54,6 +54,8 @@ class Sender:
         self._exit_slots = asyncio.Semaphore(EXITS_IN_FLIGHT_MAX)
         self._cancel_slots = asyncio.Semaphore(CANCELS_IN_FLIGHT_MAX)
         self._look_up_slots = asyncio.Semaphore(LOOK_UPS_IN_FLIGHT_MAX)
+        self._refused: dict[OrderId, Rejected] = {}
+        """What the broker said to a sending that was not the first: it counts once no earlier one can arrive."""
         self.in_hand: set[OrderId] = set()
         """Orders whose submit or look-up is under way: nobody else may draw conclusions about them."""
         kin = Kin(broker, desk, self.in_hand)
@@ -71,6 +73,7 @@ class Sender:
                 await self._resolve(order_id)
         finally:
             self.in_hand.discard(order_id)
+            self._refused.pop(order_id, None)
 
     async def resume(self, order_id: OrderId) -> None:
         """Take up, after a restart, an order of which the journal knows the approval or a doubt: ask first."""
@@ -81,6 +84,7 @@ class Sender:
             await self._resolve(order_id)
         finally:
             self.in_hand.discard(order_id)
+            self._refused.pop(order_id, None)
 
     async def cancel(self, order_id: OrderId, requested_by: AgentId) -> None:
         """Ask for a cancel until the broker has said something to it, and record that.
@@ -145,8 +149,9 @@ class Sender:
             self._desk.require_lease()
             outcome = await self._broker.submit(order_id, order.terms, reduces=order.reduces)
             if not isinstance(outcome, (RateLimited, NotSent)):
-                if isinstance(outcome, Rejected) and order.status is OrderStatus.UNKNOWN:
-                    return order  # the first sending may be what this one was refused for: ask on
+                if isinstance(outcome, Rejected) and (perhaps_again or order.status is OrderStatus.UNKNOWN):
+                    self._refused[order_id] = outcome
+                    return order  # the first sending may be what this one was refused for, or still come: ask on
                 return await self._desk.tell(order_id, SubmitAnswered(outcome))
             wait_ms = min(wait_ms * 2, self._waits.retry_last_ms)
             await asyncio.sleep(self._pause_ms(outcome, wait_ms) / 1000)
@@ -173,13 +178,14 @@ class Sender:
 
     async def _after_miss(self, order: OrderState, misses: int) -> bool:
         """Send again what may still go, give up what has gone for long enough; say whether that settled it."""
-        unsent, cause = is_unsent(order), self._blocked(order)
-        if cause is None and (unsent or misses >= self._waits.misses_to_resend):
+        unsent, cause, refused = is_unsent(order), self._blocked(order), self._refused.get(order.order_id)
+        if cause is None and refused is None and (unsent or misses >= self._waits.misses_to_resend):
             async with self._slots(order.order_id):
                 after = await self._send(order.order_id, perhaps_again=True)
             return after is None or after.status not in {OrderStatus.PENDING_SUBMIT, OrderStatus.UNKNOWN}
         if misses >= self._waits.misses_to_give_up:
-            await self._desk.tell(order.order_id, Blocked(cause) if unsent and cause else NeverArrived())
+            never = Blocked(cause) if unsent and cause else NeverArrived()
+            await self._desk.tell(order.order_id, SubmitAnswered(refused) if refused else never)
             return True
         return False
 

@@ -1,5 +1,6 @@
 """What an OMS leaves behind when it dies, and what the one after it makes of that."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,8 +8,10 @@ import pytest
 
 from contracts import subjects
 from contracts.enums import EndCause, KillMode
-from contracts.orders import OrderCanceled, OrderWorking
+from contracts.orders import OrderCanceled, OrderRejected, OrderWorking
+from contracts.reasons import RejectionCode
 from services.oms.brokers.memory import Fault
+from services.oms.brokers.port import Rejected
 from services.oms.core import OmsCore
 from services.oms.service import OmsWaits
 from services.oms.waits import SenderWaits
@@ -78,3 +81,32 @@ async def test_a_snapshot_keeps_orders_of_days_before_and_their_fills():
     loaded.load(world.core.save())
     assert loaded.state == world.core.state
     assert loaded.save() == world.core.save()
+
+
+async def test_a_refusal_counts_only_once_no_earlier_request_can_arrive(monkeypatch: pytest.MonkeyPatch):
+    world = OmsWorld()
+    order_id = await world.approve(decision("i-1", RESTING))
+    submit, no = world.broker.submit, Rejected(code=RejectionCode.FORBIDDEN, broker_code="403", message="no")
+
+    async def refused_and_then_overtaken(*asked: object, **how: object) -> Rejected:
+        world.broker.fail_submits(Fault.LOST_ANSWER)
+        asyncio.get_running_loop().call_later(0.03, lambda: asyncio.ensure_future(submit(order_id, RESTING)))
+        return no
+
+    monkeypatch.setattr(world.broker, "submit", refused_and_then_overtaken)
+    async with world.started(PATIENT):
+        await world.settled(order_id, "working")
+    assert not world.of(OrderRejected)
+
+
+async def test_a_refused_order_that_never_shows_up_is_rejected_for_its_reason(monkeypatch: pytest.MonkeyPatch):
+    world = OmsWorld()
+    order_id = await world.approve(decision("i-1", RESTING))
+
+    async def refused(*asked: object, **how: object) -> Rejected:
+        return Rejected(code=RejectionCode.FORBIDDEN, broker_code="403", message="no")
+
+    monkeypatch.setattr(world.broker, "submit", refused)
+    async with world.running(PATIENT):
+        await world.settled(order_id, "rejected")
+    assert [event.code for event in world.of(OrderRejected)] == [RejectionCode.FORBIDDEN]
