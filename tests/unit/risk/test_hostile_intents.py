@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from contracts.codec import decode_event, encode
 from contracts.decisions import Decision
 from contracts.enums import Outcome
+from contracts.ids import OrderId
 from contracts.intents import INTENT_BYTES_MAX
+from contracts.orders import OrderWorking
 from services.risk.decider import decide
-from tests.risk_world import STAMP, body, bought, evidence, limits_set, observed, quote, state_of, stated
+from tests.risk_world import NOW, STAMP, body, bought, evidence, limits_set, observed, quote, state_of, stated
 
-STATE = state_of(limits_set(), observed(), bought("10"))
 SEEN = evidence(quote())
+OWN = decide(state_of(limits_set(), observed()), stated(body("own"), "own"), SEEN, STAMP)
+OWN_ID = OrderId(str(OWN.order_id))
+WORKS = OrderWorking(epoch=1, at=NOW, order_id=OWN_ID, broker_status="new")
+STATE = state_of(limits_set(), observed(), bought("10"), OWN, WORKS)
 DECISION_BYTES_MAX = 10 * INTENT_BYTES_MAX
 """A tenth of what a stream's message may be is far more than the longest intent can make of itself."""
 CANCEL = b'{"type":"intent.cancel.v1","intent_id":"i","order_id":"x","junk":%s}'
@@ -55,14 +60,23 @@ FIELDS: dict[str, Any] = {
     "notional_usd": NUMBERS,
     "limit_price": NUMBERS,
     "stop_price": NUMBERS,
-    "order_type": st.sampled_from(["market", "limit", "stop", "trailing_stop", "x"]),
+    "order_type": st.sampled_from(["market", "limit", "stop", "stop_limit", "trailing_stop", "x"]),
     "time_in_force": st.sampled_from(["day", "gtc", "ioc", "opg", "x"]),
+    "trail_price": NUMBERS,
+    "trail_percent": NUMBERS,
+    "trail": NUMBERS,
+    "percent": NUMBERS,
+    "order_class": st.sampled_from(["simple", "bracket", "oco", "oto", "x"]),
+    "take_profit": st.fixed_dictionaries({}, optional={"limit_price": NUMBERS}) | JSON_VALUES,
+    "stop_loss": st.fixed_dictionaries({}, optional={"stop_price": NUMBERS, "limit_price": NUMBERS}) | JSON_VALUES,
     "extended_hours": st.booleans(),
-    "order_id": st.text(max_size=30),
+    "order_id": st.just(OWN_ID) | st.text(max_size=30),
     "meta": JSON_VALUES,
     "junk": JSON_VALUES,
 }
-TYPES = st.sampled_from(["intent.submit.v1", "intent.cancel.v1", "intent.replace.v1", "intent.submit.v9"])
+TYPES = st.sampled_from(
+    [f"intent.{kind}" for kind in ("submit.v1", "cancel.v1", "cancel_all.v1", "close.v1", "replace.v1", "submit.v9")]
+)
 
 
 @given(TYPES, st.fixed_dictionaries({}, optional=FIELDS))
