@@ -18,18 +18,20 @@ def simulate(*arguments: Passed, home: Home = None) -> int:
     """Run risk, OMS and audit against a broker with faults, in one process on virtual time, seed by seed.
 
     Each seed is one story of crashes, hangs, lost answers and unruly updates, and repeats exactly. Prints seeds per
-    second; ends at the first violation of an invariant, tells its story and exits with 1. Everything else on the
-    line is handed on; `lockgate simulate -- --help` lists what is taken.
+    second; ends at the first violation of an invariant, tells its story and exits with 1. With `--journal` it writes
+    a long realistic journal instead, as an export that `lockgate import` carries into an empty account. Everything
+    on the line is handed on; `lockgate simulate -- --help` lists what is taken.
 
     ```
     lockgate simulate --seeds 2000
     lockgate simulate --seed 17 --story
-    lockgate simulate --journal 100000 --into journal.jsonl
+    lockgate simulate --journal 100000 --into /tmp/long
+    lockgate import /tmp/long
     ```
 
     Args:
         arguments: Handed on as they are.
-        home: The instance's folder; seeds leave it alone, `--journal` without `--into` writes to its account.
+        home: The instance's folder; the simulation leaves it alone.
     """
     root = Path(next(iter(services.__path__))).parent
     env = {**os.environ, "PYTHONPATH": str(root), "LOCKGATE_HOME": str(chosen_home(home))}

@@ -21,7 +21,7 @@ from projections.state_codec import decode_state, encode_state, from_plain, to_p
 from services.oms.ledger import Ledger
 from services.oms.state import EMPTY, CancelWish, OmsState, evolve, names_of
 
-SNAPSHOT_SCHEMA = f"oms-2/{ACCOUNT_SCHEMA}"
+SNAPSHOT_SCHEMA = f"oms-3/{ACCOUNT_SCHEMA}"
 
 
 class FencedError(Exception):
@@ -37,6 +37,7 @@ class _Saved(msgspec.Struct, frozen=True, kw_only=True):
     ended_yesterday: list[OrderState]
     ended_before: list[OrderState]
     cancels: dict[OrderId, CancelWish]
+    opened_at: datetime | None
     compared_at: datetime | None
     ledger: Ledger
     void_seqs: dict[OrderId, int] = msgspec.field(default_factory=dict[OrderId, int])
@@ -89,6 +90,7 @@ class OmsCore:
                 ended_yesterday=_listed(self.state.ended_yesterday),
                 ended_before=_listed(self.state.ended_before),
                 cancels=dict(self.state.cancels.items()),
+                opened_at=self.state.opened_at,
                 compared_at=self.state.compared_at,
                 ledger=self.state.ledger,
                 void_seqs=self._void_seqs,
@@ -106,6 +108,7 @@ class OmsCore:
             ended_yesterday=_by_id(saved.ended_yesterday),
             ended_before=_by_id(saved.ended_before),
             cancels=Map(saved.cancels),
+            opened_at=saved.opened_at,
             compared_at=saved.compared_at,
             ledger=saved.ledger,
         )

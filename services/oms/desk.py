@@ -26,7 +26,7 @@ from services.oms.brokers.port import Accepted, BrokerOrder
 from services.oms.core import OmsCore
 from services.oms.decider import Command, Reported, Stamp, SubmitAnswered, Succeeded, Updated, decide
 from services.oms.fills import broker_ids, is_of
-from services.oms.state import adopts_since, is_adoptable, key_of
+from services.oms.state import is_adoptable, key_of
 from services.runtime.ports import Clock, Journal, Lease, LeaseLostError
 
 _SETTLING = frozenset({"order_replace_rejected", "rejected", "canceled", "expired"})
@@ -135,7 +135,7 @@ class OrderDesk:
             order_id = self.name_of(report)
         if self.order(order_id) is not None:
             return await self.tell(order_id, command)
-        if report.terms is None or not is_adoptable(report, adopts_since(self._core.state, self._clock.now())):
+        if report.terms is None or not is_adoptable(report, self._core.state, self._clock.now()):
             return None
         if isinstance(command, Updated) and (report.role is not None or report.status == "held"):
             return None  # an exit of an entry that we do not know yet: the next comparison shows both

@@ -12,7 +12,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from contracts.base import Value
-from contracts.broker import AccountObserved, Reconciled
+from contracts.broker import AccountObserved, CashMoved, Reconciled
 from contracts.codec import JournalEvent
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderStatus, Outcome
@@ -60,6 +60,8 @@ class OmsState(Value, frozen=True, kw_only=True):
     names: Map[str, OrderId] = Map()
     """Our name for each of the broker's orders, by the id that the broker gave it."""
     ledger: Ledger = ledger.EMPTY
+    opened_at: datetime | None = None
+    """When our books were first opened: what had ended by then shows in the positions taken over."""
     compared_at: datetime | None = None
     """When our orders were last compared with the broker's: what happened since may be unheard."""
 
@@ -103,6 +105,8 @@ def evolve(state: OmsState, event: JournalEvent, seq: int) -> OmsState:
             return _after_decision(state, event, seq)
         case AccountObserved(at=at) | Reconciled(at=at):
             return replace(state, compared_at=at)
+        case CashMoved(kind="opening", at=at):
+            return replace(state, opened_at=state.opened_at or at)
         case OrderEvent():
             return _after_order_event(_with_ended(state, event, seq), event)
         case _:
@@ -140,15 +144,18 @@ def adopts_since(state: OmsState, now: datetime) -> datetime:
     return min(a_day_ago, state.compared_at - OVERLAP)
 
 
-def is_adoptable(report: BrokerOrder, since: datetime) -> bool:
+def is_adoptable(report: BrokerOrder, state: OmsState, now: datetime) -> bool:
     """Say whether an order that the journal does not know must count from now on.
 
     An open one always. An ended one only while it is fresh and was not sent under an id of ours: those ended in
-    an earlier life of this account, and what they left shows in its positions.
+    an earlier life of this account, and what they left shows in its positions. So does what any order left that
+    ended before our books were opened.
     """
     if report.status not in ENDED_AT_BROKER:
         return True
-    fresh = report.submitted_at is not None and report.submitted_at > since
+    if state.opened_at is not None and report.updated_at is not None and report.updated_at <= state.opened_at:
+        return False
+    fresh = report.submitted_at is not None and report.submitted_at > adopts_since(state, now)
     return fresh and _OUR_ID.match(report.client_order_id) is None
 
 

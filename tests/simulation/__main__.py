@@ -4,7 +4,9 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
+from tests.simulation.long_journal import write_journal
 from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.runner import Outcome, judged, ran, story
 from tests.simulation.seeds import outcomes
@@ -23,11 +25,27 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes to use (default: every core)"
     )
+    parser.add_argument("--journal", type=int, metavar="N", help="write a realistic journal of N events instead")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="with --journal: an empty folder for the export")
     chosen = parser.parse_args()
+    if chosen.journal is not None:
+        return _journal(parser, chosen)
     if chosen.seed is not None:
         with planted(chosen.plant):
             return _one(chosen.seed, tell=chosen.story)
     return _many(range(chosen.first, chosen.first + chosen.seeds), chosen.plant, chosen.jobs)
+
+
+def _journal(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+    """Write a journal as an export: JSON Lines and their manifest."""
+    if chosen.into is None or chosen.journal < 1:
+        parser.error("--journal takes how many events to write, and needs --into FOLDER")
+    began = time.monotonic()
+    manifest = write_journal(chosen.journal, chosen.into, chosen.seed or 0)
+    took_s = time.monotonic() - began
+    say(f"wrote {manifest.count} events to {chosen.into / manifest.file} in {took_s:.1f} s, unsigned")
+    say(f"into an empty account: lockgate import {chosen.into}")
+    return 0
 
 
 def _one(seed: int, *, tell: bool) -> int:

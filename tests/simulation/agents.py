@@ -15,6 +15,7 @@ from tests.simulation.venue import Quoted, Venue
 type Ask = Callable[["Agent"], dict[str, Any]]
 
 GREEDY_SHARES = 60
+OWN_KEPT = 100
 
 
 class Agent:
@@ -44,6 +45,10 @@ class Agent:
         if wish["type"] != "intent.cancel.v1":
             self.orders.append(order_id_for(self.account, self.name, intent_id))
         await self._publish(subjects.intent(self.account, self.name, intent_id), body)
+
+    def forget(self) -> None:
+        """Forget what is long over."""
+        del self.orders[:-OWN_KEPT], self._stated[:-OWN_KEPT]
 
     def quote(self, symbol: Symbol) -> Quoted:
         return self._venue.quotes[symbol]

@@ -27,8 +27,6 @@ from tests.simulation.server import Process, Server
 from tests.simulation.venue_port import VenuePort, Wire
 from tests.simulation.virtual_loop import BODY
 
-SNAPSHOT_EVERY_EVENTS = 30
-"""Far more often than in life, so that starts from snapshots are the rule."""
 AUDIT_CADENCE = Cadence(events_max=60, age_max_ms=5_000)
 
 type Serve = Callable[[Any], Awaitable[None]]
@@ -99,8 +97,8 @@ def _remembered_core(code_version: str) -> RiskCore:
 
 
 @contextmanager
-def simulated_edges() -> Iterator[None]:
-    """Let the processes' own wiring find simulated leases, and keep snapshots often."""
+def simulated_edges(snapshot_every: int) -> Iterator[None]:
+    """Let the processes' own wiring find simulated leases, and keep a snapshot every so many events."""
     with ExitStack() as patches:
 
         def put(where: Any, name: str, value: Any) -> None:
@@ -108,8 +106,8 @@ def simulated_edges() -> Iterator[None]:
 
         put(risk_service, "hold_right_to_write", hold_right_to_write)
         put(risk_service, "RiskCore", _remembered_core)
-        put(risk_service, "SNAPSHOT_EVERY_EVENTS", SNAPSHOT_EVERY_EVENTS)
-        put(oms_service, "SNAPSHOT_EVERY_EVENTS", SNAPSHOT_EVERY_EVENTS)
+        put(risk_service, "SNAPSHOT_EVERY_EVENTS", snapshot_every)
+        put(oms_service, "SNAPSHOT_EVERY_EVENTS", snapshot_every)
         yield
 
 

@@ -36,6 +36,10 @@ class VirtualClock:
         self._loop = loop
         self._start = start + skew
 
+    def leap(self, by: timedelta) -> None:
+        """Skip a time in which nothing happens."""
+        self._start += by
+
     def now(self) -> datetime:
         return self._start + timedelta(microseconds=round(self._loop.time() * 1e6))
 
@@ -150,7 +154,7 @@ class Link:
         self.is_cut = False
         self.ended = asyncio.Event()
         self._loop = process.server.loop
-        self._is_lost = False
+        self._is_lost: bool | None = None
         self._out_at = 0.0
         self._in_at = 0.0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -196,8 +200,8 @@ class Link:
         self._waiting.pop(id(answer), None)
 
     def _arrived(self, act: Callable[[], Any], answer: asyncio.Future[Any]) -> None:
-        is_gone = self.process.dead or self.is_cut
-        self._is_lost = self._is_lost or (is_gone and self.chance.happens(0.3))
+        if self._is_lost is None and (self.process.dead or self.is_cut):
+            self._is_lost = self.chance.happens(0.3)
         if self._is_lost:
             return  # it and all after it were still in the dead end's buffers
         try:

@@ -15,10 +15,12 @@ class Story:
     def __init__(self, began: datetime) -> None:
         self.notes: list[Note] = []
         self._began = began
+        self.is_kept = True
 
     def note(self, at: float, actor: str, template: str, *facts: object) -> None:
         """Keep that an actor did or suffered something."""
-        self.notes.append((at, actor, template, facts))
+        if self.is_kept:
+            self.notes.append((at, actor, template, facts))
 
     def lines(self, journal: list[Recorded]) -> list[str]:
         """Tell it, the journal's events among the rest."""

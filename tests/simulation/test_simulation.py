@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.app import main
+from services.cli.outcome import OK
 from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.runner import judged, ran, run_seed
 
 ROOT = Path(__file__).parents[2]
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 BATCH = 25
-BATCHES = 80 if NIGHTLY else 4
+BATCHES = 80 if NIGHTLY else 6
 PLANTED_SEEDS_MAX = 200
+LIKELY = {0, 4, 6, 9, 14, 15}
+"""Seeds whose stories have found planted faults before; they are tried first."""
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -27,8 +31,8 @@ def test_every_seed_is_clean(batch: int) -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_transition_is_found(name: str) -> None:
     with planted(name):
-        found = (outcome for seed in range(PLANTED_SEEDS_MAX) if (outcome := run_seed(seed)).faults)
-        outcome = next(found, None)
+        likely_first = sorted(range(PLANTED_SEEDS_MAX), key=lambda seed: seed not in LIKELY)
+        outcome = next((one for seed in likely_first if (one := run_seed(seed)).faults), None)
         assert outcome is not None
         again = judged(ran(outcome.seed))
     assert again == outcome
@@ -55,6 +59,15 @@ def test_the_command_says_how_fast_it_was_when_all_is_clean() -> None:
     assert done.returncode == 0, done.stdout
     assert "4 seeds clean" in done.stdout
     assert "seeds/s" in done.stdout
+
+
+def test_a_long_journal_is_an_export_whose_every_decision_derives_again(tmp_path: Path) -> None:
+    done = simulate("--journal", "1500", "--into", str(tmp_path / "long"))
+    assert done.returncode == 0, done.stderr
+    assert main(["verify", "--journal", str(tmp_path / "long"), "--decisions", "--unsigned"]) == OK
+    again = simulate("--journal", "1500", "--into", str(tmp_path / "again"))
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "long" / "journal.jsonl").read_bytes() == (tmp_path / "again" / "journal.jsonl").read_bytes()
 
 
 def simulate(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

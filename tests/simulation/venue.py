@@ -107,11 +107,14 @@ class Venue:
     filled_late: set[str] = field(default_factory=set)
     """Client ids of orders that the broker filled after it had called them canceled."""
     _events: int = 0
+    _taken: int = 0
+    _executed: int = 0
 
     def place(self, client_order_id: str, terms: OrderTerms) -> VenueOrder:
         """Take a new order; it reaches the market a moment later."""
         now = self.server.clock.now()
-        order = VenueOrder(len(self.orders) + 1, client_order_id, terms, now, now)
+        self._taken += 1
+        order = VenueOrder(self._taken, client_order_id, terms, now, now)
         self.orders.append(order)
         self.by_client_id[client_order_id] = order
         self._later(self.chance.between(0.0005, 0.02), self._reach_market, order)
@@ -218,10 +221,10 @@ class Venue:
         change = qty if side is Side.BUY else -qty
         self.cash_usd -= change * price
         _move(self.holdings.setdefault(symbol, Holding()), change, price)
-        number = len(self.fills) + 1
+        self._executed += 1
         self.fills.append(
             BrokerFill(
-                activity_id=f"activity-{number:05}",
+                activity_id=f"activity-{self._executed:05}",
                 broker_order_id=order.broker_order_id,
                 symbol=symbol,
                 side=side,

@@ -40,12 +40,11 @@ class _Leap:
 
     def __init__(self, loop: "VirtualLoop") -> None:
         self._loop = loop
-        self._steps = 0
 
     def select(self, timeout: float | None) -> list[Any]:
-        self._steps += 1
-        if timeout is None or self._steps > STEPS_MAX:
-            raise StuckError("nothing left to wait for" if timeout is None else f"more than {STEPS_MAX} steps")
+        self._loop.steps_left -= 1
+        if timeout is None or self._loop.steps_left < 0:
+            raise StuckError("nothing is left to wait for" if timeout is None else "this goes on for ever")
         if timeout > 0:
             self._loop.leap()
         return []
@@ -82,6 +81,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self.steps_left = STEPS_MAX
         self._selector = _Leap(self)
         self._clock_resolution = 1e-9
         self._number = 0

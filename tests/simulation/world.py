@@ -1,9 +1,11 @@
 """One run of the whole system from one integer: it works under hazards, then all calms down and must come to rest."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from contracts.controls import KillEngaged, LimitsSet
 from contracts.enums import KillMode, Role
@@ -70,6 +72,9 @@ def plan_of(seed: int) -> Plan:
 class World:
     """Everything there is in one run."""
 
+    snapshot_every = 30
+    """Events; far more often than in life, so that starts from snapshots are the rule."""
+
     def __init__(self, seed: int, plan: Plan | None = None, limits: LimitSet = LIMITS) -> None:
         self.seed = seed
         self.plan = plan or plan_of(seed)
@@ -91,9 +96,13 @@ class World:
 
     def run(self) -> None:
         """Live through the whole run."""
-        with simulated_edges():
+        self.live(self._run())
+
+    def live[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Do some work in this world, and end everything that it began."""
+        with simulated_edges(self.snapshot_every):
             try:
-                self.loop.run_until_complete(self._run())
+                return self.loop.run_until_complete(work)
             finally:
                 self.server.unwinding = True
                 self.loop.unwind()

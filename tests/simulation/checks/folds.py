@@ -15,7 +15,7 @@ from tests.simulation.checks.reading import NaiveBook, valid
 from tests.simulation.runtime import CODE_VERSION
 from tests.simulation.world import World
 
-SNAPSHOTS_TRIED = 2
+SNAPSHOTS_TRIED = 1
 
 
 def live_equals_replayed(world: World) -> Iterator[str]:

@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 
 from contracts import subjects
+from contracts.broker import PositionAdopted
 from contracts.enums import EndCause, KillMode
-from contracts.orders import OrderCanceled, OrderRejected, OrderWorking
+from contracts.ids import OrderId
+from contracts.orders import OrderAdopted, OrderCanceled, OrderRejected, OrderWorking
 from contracts.reasons import RejectionCode
 from services.oms.brokers.memory import Fault
 from services.oms.brokers.port import Rejected
@@ -110,3 +112,18 @@ async def test_a_refused_order_that_never_shows_up_is_rejected_for_its_reason(mo
     async with world.running(PATIENT):
         await world.settled(order_id, "rejected")
     assert [event.code for event in world.of(OrderRejected)] == [RejectionCode.FORBIDDEN]
+
+
+async def test_what_was_traded_by_hand_before_the_books_were_opened_counts_once():
+    world = OmsWorld()
+    await world.broker.submit(OrderId("by-hand"), terms(3, limit=None))
+    world.clock.advance(timedelta(seconds=1))
+    async with world.running():
+        await until(lambda: world.core.state.account.cash_usd is not None)
+        assert [event.qty for event in world.of(PositionAdopted)] == [3]
+        world.clock.advance(timedelta(seconds=1))
+        world.broker.cut_link()
+        world.broker.restore_link()
+        await world.comparisons(3)
+    assert not world.of(OrderAdopted)
+    assert world.core.state.account.positions[AAPL].qty == 3
