@@ -25,7 +25,7 @@ from contracts.controls import (
     LimitsSet,
 )
 from contracts.decisions import Decision
-from contracts.enums import OrderClass, Outcome
+from contracts.enums import Action, OrderClass, Outcome
 from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
@@ -137,7 +137,8 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:
 def _decision(decision: Decision) -> tuple[str, str]:
     who = f"{decision.agent} {decision.intent_id}"
     if decision.outcome is Outcome.APPROVED:
-        what = terms_text(decision.terms) if decision.terms else str(decision.action)
+        changed = "replace by " if decision.action is Action.REPLACE else ""
+        what = changed + terms_text(decision.terms) if decision.terms else str(decision.action)
         orders = ", ".join(decision.order_ids) or decision.order_id or "no order"
         return f"{who} approved: {what} -> {orders}", GOOD
     if decision.reason is None:

@@ -1,13 +1,14 @@
 """Decisions as answers: pure translation from the project's language to the HTTP one."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from contracts.decisions import Decision, Headroom
 from contracts.enums import Outcome
 from contracts.ids import OrderId, Symbol
+from contracts.values import DECIMALS_MAX, plain
 from projections.account import AccountState
 from services.gateway.account_view import Decided
 from services.gateway.answers import (
@@ -141,7 +142,7 @@ def risk_headroom(left: Headroom, order_rate_limit: int | None) -> RiskHeadroom:
     used = left.orders_this_minute
     rate_left = None if order_rate_limit is None or used is None else max(order_rate_limit - used, 0)
     return RiskHeadroom(
-        **{name: getattr(left, name) for name in Headroom.__struct_fields__},
+        **{name: _short(getattr(left, name)) for name in Headroom.__struct_fields__},
         remaining_daily_trades=left.daily_trades,
         remaining_daily_loss=_number(left.daily_loss_usd),
         remaining_drawdown=_number(left.drawdown_usd),
@@ -171,6 +172,12 @@ def _order_rate_limit(decision: Decision) -> int | None:
     """Find the rate that held when the decision was made, so that a repeat answers the same."""
     limit = next((check.limit for check in decision.checks if check.name == "order_rate"), None)
     return None if limit is None else int(limit)
+
+
+def _short(figure: Any) -> Any:
+    """Leave out the many zeros that products of nine-decimal quantities and prices end in."""
+    exponent = figure.as_tuple().exponent if isinstance(figure, Decimal) else 0
+    return plain(figure) if isinstance(exponent, int) and exponent < -DECIMALS_MAX else figure
 
 
 def _number(amount: Decimal | None) -> msgspec.Raw | None:
