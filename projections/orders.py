@@ -131,7 +131,8 @@ def _status_after_replacement(order: OrderState, event: OrderReplaced) -> OrderS
 
 def _status_when_working(order: OrderState) -> OrderStatus:
     reopened = order.status is S.FILLED and order.filled_qty < order.terms.qty and _has_undone(order)
-    target = S.WORKING if reopened else TRANSITIONS[OrderWorking].get(order.status, order.status)
+    emptied = order.status is S.PARTIALLY_FILLED and not order.filled_qty and _has_undone(order)
+    target = S.WORKING if reopened or emptied else TRANSITIONS[OrderWorking].get(order.status, order.status)
     return S.PARTIALLY_FILLED if target is S.WORKING and order.filled_qty else target
 
 

@@ -77,9 +77,10 @@ class Updated(msgspec.Struct, frozen=True):
 
 
 class Succeeded(msgspec.Struct, frozen=True):
-    """The broker was asked, and shows this order in the place of ours, all of whose fills are counted."""
+    """The broker was asked, and shows this order in the place of the old one, all of whose fills are counted."""
 
     order: BrokerOrder
+    old: BrokerOrder | None = None
 
 
 class Blocked(msgspec.Struct, frozen=True):
@@ -213,8 +214,8 @@ def decide(order: OrderState, command: Command, stamp: Stamp) -> list[AnyOrderEv
             _after_look_up(draft, report, age)
         case Updated(update=update, age=age):
             _after_update(draft, update, age)
-        case Succeeded(order=report):
-            _succeed(draft, report)
+        case Succeeded(order=report, old=old):
+            _succeed(draft, report, old)
         case Blocked(cause=cause):
             _block(draft, cause)
         case NeverArrived():
@@ -290,10 +291,10 @@ def _after_update(draft: _Draft, update: BrokerUpdate, age: Age) -> None:
         draft.write(OrderReported, **facts)
 
 
-def _succeed(draft: _Draft, report: BrokerOrder) -> None:
+def _succeed(draft: _Draft, report: BrokerOrder, old: BrokerOrder | None) -> None:
     """Go on as the broker's new order; news of one that we know already is news of the order."""
     if not fills.is_of(draft.order, report):
-        new = succession.succeeded(draft.order, report)
+        new = succession.succeeded(draft.order, report, old)
         draft.write(
             OrderReplaced, broker_order_id=report.broker_order_id, terms=new.terms, carried_qty=new.carried_qty
         )

@@ -80,7 +80,8 @@ def has_undone(order: OrderState) -> bool:
 def missing(order: OrderState, report: BrokerOrder, age: Age = Age.UNKNOWN) -> tuple[Execution, ...]:
     """Give what the broker's totals have more than ours; nothing when they name no average price."""
     gap = report.filled_qty - counted(order, report).qty
-    if gap <= 0 or report.filled_avg_price is None or not _is_trusted(order, age):
+    has_average = report.filled_avg_price is not None or not report.filled_qty
+    if gap <= 0 or not has_average or not _is_trusted(order, age):
         return ()
     return (_recovered(order, report, gap),)
 

@@ -57,10 +57,10 @@ class Kin:
         for _ in range(CHAIN_LENGTH_MAX):
             if report.status != "replaced" or report.replaced_by is None:
                 return
-            report = await self._broker.order_by_id(report.replaced_by)
+            old, report = report, await self._broker.order_by_id(report.replaced_by)
             if report is None:
                 return
-            await self._desk.take(order_id, Succeeded(report))
+            await self._desk.take(order_id, Succeeded(report, old))
 
     async def bring_home(self, report: BrokerOrder) -> None:
         """Look up those of our orders that an unknown one may be an exit of; the desk knows it then, if it is."""

@@ -20,7 +20,7 @@ from services.oms.brokers.port import (
     ReplaceAccepted,
     ReplaceRefused,
 )
-from services.oms.decider import ReplaceAsked, ReplaceFailed
+from services.oms.decider import ReplaceAsked, ReplaceFailed, Succeeded
 from services.oms.desk import OrderDesk
 from services.oms.kill import KillSwitch
 from services.oms.kin import Kin
@@ -138,7 +138,9 @@ class Replacer:
         report = await self._broker.order_by_client_id(new_id)
         if report is None:
             return False
-        if report.status in ENDED_AT_BROKER:
+        if report.status == "filled":
+            await self._desk.take(order_id, Succeeded(report))
+        elif report.status in ENDED_AT_BROKER:
             # The old order was not told as replaced, so this one ended before it took its place.
             await self._kin.follow(order_id)
             await self._desk.tell(order_id, ReplaceFailed(f"the broker's new order is {report.status}"))

@@ -4,6 +4,7 @@ Alpaca answers a replacement with a new order. That one either carries the old t
 quantity that was left; which it is shows in its quantity.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -43,15 +44,19 @@ def changes(order: OrderState, wanted: Replacement) -> Changes:
     )
 
 
-def succeeded(order: OrderState, report: BrokerOrder) -> Succession:
-    """Give what the broker's new order makes of the whole, once the old one's fills are counted."""
+def succeeded(order: OrderState, report: BrokerOrder, old: BrokerOrder | None = None) -> Succession:
+    """Give what the broker's new order makes of the whole, once the old one's fills are counted.
+
+    What the old one filled after the new one was submitted can be in nobody's totals but its own.
+    """
     wanted = order.replacement if report.client_order_id == replacement_id(order) else None
     filled_here = order.filled_qty - _elsewhere(order)
     present_qty = (order.terms if wanted is None else wanted.terms).qty - _elsewhere(order)
     shown = report.terms
     if shown is None:
         return Succession(order.terms if wanted is None else wanted.terms, ZERO)
-    carries = filled_here > 0 and shown.qty == present_qty and report.filled_qty >= filled_here
+    is_late = old is not None and _is_after(old.filled_at, report.submitted_at)
+    carries = filled_here > 0 and not is_late and shown.qty == present_qty and report.filled_qty >= filled_here
     whole = shown.qty + (_elsewhere(order) if carries else order.filled_qty)
     return Succession(_whole_terms(order, wanted, replace(shown, qty=whole)), filled_here if carries else ZERO)
 
@@ -70,6 +75,10 @@ def restated(order: OrderState, report: BrokerOrder) -> OrderTerms:
     """Give the whole order's terms as the broker now states them under the same id."""
     terms = report.terms or order.terms
     return _with_class(order, replace(terms, qty=terms.qty + _elsewhere(order)))
+
+
+def _is_after(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one > other
 
 
 def _elsewhere(order: OrderState) -> Decimal:

@@ -30,11 +30,19 @@ def told(order: OrderState, update: BrokerUpdate, age: Age) -> Undone | None:
         return None
     fill_id = FillId(update.previous_execution_id or unused(order, f"{update.event}-{update.order.broker_order_id}"))
     known = order.fills.get(fill_id)
+    if known is not None and age is not Age.UNKNOWN and _agrees(order, update.order):
+        return None  # a look-up was faster, and it is undone under a derived id
     if update.event == BUST:
         return None if known is not None and not known.qty else _bust(order, update, fill_id, known)
     if update.execution_id and update.execution_id in order.fills:
         return None
     return _correction(order, update, fill_id, known)
+
+
+def _agrees(order: OrderState, report: BrokerOrder) -> bool:
+    """Say whether we count just what a report shows already."""
+    ours, theirs = counted(order, report), shown(report)
+    return report.has_totals and ours.qty == theirs.qty and abs(ours.usd - theirs.usd) <= _AVERAGE_STEP_USD * ours.qty
 
 
 def unheard(order: OrderState, report: BrokerOrder, age: Age) -> Undone | None:

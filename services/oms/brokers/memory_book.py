@@ -77,10 +77,9 @@ class MemoryBook:
             self._open_leg(order_id, *leg)
         taken = self.shown(order_id)
         updates = [self._told("held", leg) for leg in self._legs_of(order_id) if self.about[leg].waiting]
-        for each in (order_id, *self._legs_of(order_id)):
-            if not self.about[each].waiting:
-                updates += [self._moved(each, "new", "new"), *self._match(each)]
-        return taken, updates
+        awake = [each for each in (order_id, *self._legs_of(order_id)) if not self.about[each].waiting]
+        updates += [self._moved(each, "new", "new") for each in awake]
+        return taken, [*updates, *(told for each in awake for told in self._match(each))]
 
     def refusal_of_replace(self, order_id: OrderId, changes: Changes) -> str | None:
         """Say why an order cannot be replaced so."""
@@ -167,7 +166,10 @@ class MemoryBook:
         total = order.filled_qty + qty
         value = (order.filled_avg_price or ZERO) * order.filled_qty + qty * price
         whole = self._is_whole(order_id, total)
-        status = "filled" if whole else order.status if order.status in ENDED | _ASKED else "partially_filled"
+        if whole and order.status != "replaced":
+            status = "filled"
+        else:
+            status = order.status if order.status in ENDED | _ASKED else "partially_filled"
         self._change(order_id, status=status, filled_qty=total, filled_avg_price=value / total, filled_at=now)
         self._show_notional(order_id)
         execution_id = f"mem-exec-{self._next():06}"
