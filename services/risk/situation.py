@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
