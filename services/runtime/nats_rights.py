@@ -101,7 +101,8 @@ def _journals(accounts: Sequence[AccountId]) -> tuple[str, ...]:
 def _reading(streams: Sequence[str]) -> tuple[str, ...]:
     """Allow reading whole streams by consumers whose names the server chooses.
 
-    No right here names a consumer: creating one under an existing name would edit somebody else's.
+    No right here names a consumer: creating one under an existing name would edit somebody else's. Nothing is
+    durable at the server, so an acknowledgement only lets a reader be sent more.
     """
     return tuple(
         right
@@ -113,6 +114,7 @@ def _reading(streams: Sequence[str]) -> tuple[str, ...]:
             f"$JS.API.DIRECT.GET.{stream}.>",
             f"$JS.API.CONSUMER.CREATE.{stream}",
             f"$JS.FC.{stream}.>",
+            f"$JS.ACK.{stream}.>",
         )
     )
 

@@ -1,7 +1,8 @@
 """Reads a stream in order and without gaps, for ever: an ordered consumer that heals itself.
 
 The server pushes with flow control; a missing message, a silence or a restored link throws the consumer away and
-starts a new one after the last message handed out. Nothing is acknowledged and nothing is durable at the server.
+starts a new one after the last message handed out. Nothing is durable at the server: acknowledgements only let it
+send on. Flow control alone lets 32 MB come ahead, seconds of folding behind which leases would not be renewed.
 """
 
 import asyncio
@@ -19,6 +20,10 @@ HEARTBEAT_S = 1.0
 SILENCE_S_MAX = 2.5 * HEARTBEAT_S
 CONSUMER_IDLE_S = 10.0
 BATCH_MAX = 512
+AHEAD_MAX = 2 * BATCH_MAX
+"""So many messages may come before the first is taken: whatever else comes over the link waits behind them."""
+NEVER_S = 86_400.0
+"""How long the server waits for a confirmation before it gives a message up; nothing is ever sent twice."""
 RESTARTS_MAX = 20
 """Attempts while the link is up; while it is down a reader just waits, or ends with the link."""
 RESTART_WAIT_S = 0.25
@@ -42,6 +47,7 @@ class OrderedReader:
         self._contiguous = contiguous
         self._last_seq = after
         self._delivered = 0
+        self._acknowledged = 0
         self._arrived: deque[Arrival] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._subscription: Subscription | None = None
@@ -87,8 +93,15 @@ class OrderedReader:
             self._check(seq)
             self._delivered = consumer_seq
             self._last_seq = seq
+            self._let_send_on(reply)
             batch.append((seq, at_ns, subject, body, headers))
         return batch
+
+    def _let_send_on(self, reply: bytes) -> None:
+        """Acknowledge all up to here, when half of what may be ahead was taken."""
+        if self._delivered - self._acknowledged >= AHEAD_MAX // 2:
+            self._acknowledged = self._delivered
+            self._connection.publish_now(reply.decode(), b"")
 
     def _check(self, seq: int) -> None:
         if seq <= self._last_seq or (self._contiguous and seq != self._last_seq + 1):
@@ -138,7 +151,7 @@ class OrderedReader:
     async def _start(self) -> None:
         await self._unsubscribe()
         self._arrived.clear()
-        self._delivered = 0
+        self._delivered = self._acknowledged = 0
         self._stale = False
         inbox = self._connection.new_inbox()
         self._subscription = await self._connection.subscribe_raw(inbox, self._arrive)
@@ -154,7 +167,9 @@ class OrderedReader:
             "deliver_subject": inbox,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self._last_seq + 1,
-            "ack_policy": "none",
+            "ack_policy": "all",
+            "ack_wait": int(NEVER_S * _NS),
+            "max_ack_pending": AHEAD_MAX,
             "max_deliver": 1,
             "replay_policy": "instant",
             "flow_control": True,

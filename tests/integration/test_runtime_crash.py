@@ -1,6 +1,7 @@
 """A killed server loses nothing that it acknowledged, and readers go on without a gap or a repeat."""
 
 import asyncio
+import time
 from contextlib import aclosing, suppress
 
 import pytest
@@ -196,6 +197,31 @@ async def test_a_long_replay_lets_others_run(own_nats_server):
         last_turns, longest = turns, max(longest, alone)
     counting.cancel()
     assert longest <= BATCH_MAX
+    await admin.close()
+
+
+async def test_a_replay_slower_than_the_server_keeps_no_answer_waiting_behind_its_backlog(own_nats_server):
+    """A lease is renewed over the same link: its confirmation must not wait until all that was sent is folded."""
+    admin = await own_nats_server.connect()
+    journal = JetStreamJournal(admin, PAPER)
+    await journal.wait_for_room()
+    big = "x" * 4_000
+    for _ in range(7):
+        await asyncio.gather(*[journal.append(subjects.control(PAPER), event(big)) for _ in range(1_000)])
+    read, behind = 0, list[int]()
+
+    async def ask() -> None:
+        while True:
+            asked_at = read
+            await journal.last_seq()
+            behind.append(read - asked_at)
+
+    asking = asyncio.create_task(ask())
+    async for recorded in catch_up(journal, 0, 7_000):
+        read = recorded.seq
+        time.sleep(0.000_2)  # noqa: ASYNC251 - folding holds the loop as this does
+    asking.cancel()
+    assert max(behind) <= 3 * BATCH_MAX
     await admin.close()
 
 
