@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from ops.bench import floor, pure, replay, system
+from ops.bench import client_cpu, floor, pure, replay, system
 from ops.bench.figures import Figure
 
 
@@ -51,6 +51,7 @@ async def _measure(count: int, rate: int) -> list[Figure]:
         bottom = await _floor(folder, count, 1 / rate)
         await asyncio.to_thread(running.up)
         decided, arrived = await system.intent_to_order(running, count, 1 / rate)
+        client = await client_cpu.measure()
         bare = await asyncio.to_thread(system.alpaca_submit, running, min(count, 500))
         me = running.credentials("operator")
         replayed = await replay.replay(me["nats_url"], "operator", me["nkey_seed"], repeats=3)
@@ -64,6 +65,7 @@ async def _measure(count: int, rate: int) -> list[Figure]:
         dataclasses.replace(decided, ratios={"floor": decided.p50 / bottom.p50}),
         dataclasses.replace(arrived, ratios=ratios),
         *([bare] if bare else []),
+        *client,
         few,
         dataclasses.replace(many, ratios={"10 orders": many.p50 / few.p50}),
         *replayed,

@@ -26,6 +26,10 @@ ORDER_NOT_CANCELABLE = 42210000
 
 _MESSAGE_CHARS_MAX = 500
 _SIDES: Mapping[str, Side] = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
+_TYPES = {str(one): one for one in OrderType}
+_TIMES_IN_FORCE = {str(one): one for one in TimeInForce}
+_CLASSES = {str(one): one for one in OrderClass}
+_ROLES = {str(one): one for one in LegRole}
 _CODE_OF_HTTP_STATUS: Mapping[int, RejectionCode] = {
     400: RejectionCode.BAD_REQUEST,
     401: RejectionCode.UNAUTHORIZED,
@@ -173,7 +177,7 @@ def rejection(http_status: int, body: bytes) -> Rejected:
 
 def order_report(wire: WireOrder, role: LegRole | None = None) -> BrokerOrder:
     """Turn Alpaca's order into a report in our words; `role` is what a leg is taken for when it does not say so."""
-    order_class = _member(OrderClass, wire.order_class or None) or OrderClass.SIMPLE
+    order_class = _CLASSES.get(wire.order_class or "", OrderClass.SIMPLE)
     return BrokerOrder(
         broker_order_id=wire.id,
         client_order_id=wire.client_order_id,
@@ -190,7 +194,7 @@ def order_report(wire: WireOrder, role: LegRole | None = None) -> BrokerOrder:
         replaces=wire.replaces,
         replaced_by=wire.replaced_by,
         order_class=order_class,
-        role=_member(LegRole, wire.group_role) or role,
+        role=_ROLES.get(wire.group_role or "", role),
         legs=tuple(order_report(leg, _role_by_type(leg)) for leg in wire.legs or ()),
     )
 
@@ -223,8 +227,8 @@ def _terms(wire: WireOrder, order_class: OrderClass) -> OrderTerms | None:
     Where a trailing stop stands moves with the market and is none of its terms.
     """
     side = _SIDES.get(wire.side or "")
-    order_type = _member(OrderType, wire.type or wire.order_type)
-    time_in_force = _member(TimeInForce, wire.time_in_force)
+    order_type = _TYPES.get(wire.type or wire.order_type or "")
+    time_in_force = _TIMES_IN_FORCE.get(wire.time_in_force or "")
     qty = wire.qty or wire.filled_qty
     if side is None or order_type is None or time_in_force is None or not qty or not wire.symbol:
         return None
@@ -247,13 +251,6 @@ def _terms(wire: WireOrder, order_class: OrderClass) -> OrderTerms | None:
 def _role_by_type(leg: WireOrder) -> LegRole:
     """Tell an exit's role from its type: a take-profit is the one that waits at a limit alone."""
     return LegRole.TAKE_PROFIT if (leg.type or leg.order_type) == OrderType.LIMIT else LegRole.STOP_LOSS
-
-
-def _member[E: (OrderType, TimeInForce, OrderClass, LegRole)](words: type[E], text: str | None) -> E | None:
-    try:
-        return words(text)
-    except ValueError:
-        return None
 
 
 def _position(wire: _WirePosition) -> ObservedPosition:
