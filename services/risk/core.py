@@ -12,11 +12,10 @@ from contracts.codec import JournalEvent
 from contracts.controls import EpochTaken
 from contracts.decisions import Decision, Evidence
 from contracts.enums import Action, Role
-from contracts.ids import OrderId
 from projections import account
 from projections.account import EMPTY, AccountState
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
-from projections.order_state import OrderState
+from projections.order_state import OrderState, group_ids
 from projections.risk_order import RiskOrder
 from projections.state_codec import SCHEMA as STATE_SCHEMA
 from projections.state_codec import decode_state, encode_state
@@ -111,10 +110,14 @@ class RiskCore:
         """Hear that a decision is durable at a sequence, and note it where a replay would have."""
         self.own_seq = max(self.own_seq, seq)
         self.intent_seq = max(self.intent_seq, decision.intent_seq)
-        order = None if decision.terms is None else self.state.orders.get(OrderId(str(decision.order_id)))
-        if order is not None:
-            numbered = _numbered(order, decision, seq)
-            self.state = replace(self.state, orders=self.state.orders.set(order.order_id, numbered))
+        if decision.terms is None or decision.order_id is None:
+            return
+        orders, own_id = self.state.orders, decision.order_id
+        # An order's exits have their number from it, and may be known before its own is.
+        for order_id in (own_id,) if decision.action is Action.REPLACE else group_ids(own_id):
+            if (order := orders.get(order_id)) is not None:
+                orders = orders.set(order_id, _numbered(order, decision, seq))
+        self.state = replace(self.state, orders=orders)
 
     def skip(self, intent_seq: int) -> None:
         """Hear that an intent has its decision already."""
