@@ -10,7 +10,8 @@ from contracts.ids import OPERATOR, AccountId, AgentId, IntentId, OrderId, Symbo
 from services.runtime.ports import ConflictError
 from tests.simulation.chance import CENT, Chance
 from tests.simulation.server import Server
-from tests.simulation.venue import Quoted, Venue
+from tests.simulation.venue import Venue
+from tests.simulation.venue_order import Quoted
 
 type Ask = Callable[["Agent"], dict[str, Any]]
 
@@ -42,7 +43,7 @@ class Agent:
         body = json.dumps({"intent_id": intent_id, **wish}).encode()
         if self.chance.happens(0.01):
             body = body[:-3]  # no JSON any more
-        if wish["type"] != "intent.cancel.v1":
+        if wish["type"] in {"intent.submit.v1", "intent.close.v1"}:
             self.orders.append(order_id_for(self.account, self.name, intent_id))
         await self._publish(subjects.intent(self.account, self.name, intent_id), body)
 
@@ -117,6 +118,65 @@ def cancel(agent: Agent) -> dict[str, Any]:
     return {"type": "intent.cancel.v1", "order_id": agent.chance.pick(recent)}
 
 
+def cancel_all(agent: Agent) -> dict[str, Any]:
+    """Ask to cancel everything of one's own, or everything in one symbol."""
+    symbol = agent.chance.pick((None, *agent.symbols))
+    return {"type": "intent.cancel_all.v1"} | ({} if symbol is None else {"symbol": symbol})
+
+
+def close(agent: Agent) -> dict[str, Any]:
+    """Ask to close a position, whole or in part."""
+    how = agent.chance.pick(({}, {"percent": "50"}, {"qty": str(agent.chance.whole(1, 5))}))
+    return {"type": "intent.close.v1", "symbol": agent.chance.pick(agent.symbols), **how}
+
+
+def new_terms(agent: Agent) -> dict[str, Any]:
+    """Ask for another price or quantity of an order of one's own."""
+    if not agent.orders:
+        return nonsense(agent)
+    quoted = agent.quote(agent.chance.pick(agent.symbols))
+    change: dict[str, Any] = {}
+    if agent.chance.happens(0.6):
+        change["qty"] = str(agent.chance.whole(2, 20))
+    if agent.chance.happens(0.6) or not change:
+        change["limit_price"] = str((quoted.bid * Decimal(agent.chance.whole(9960, 10030)) / 10_000).quantize(CENT))
+    return {"type": "intent.replace.v1", "order_id": agent.chance.pick(agent.orders[-6:]), **change}
+
+
+def stop(agent: Agent) -> dict[str, Any]:
+    """Ask for a stop or stop-limit order a little away from the market."""
+    symbol, side = agent.chance.pick(agent.symbols), agent.chance.pick(("buy", "sell"))
+    quoted, away = agent.quote(symbol), Decimal(agent.chance.whole(2, 40)) / 10_000
+    at = (quoted.ask * (1 + away) if side == "buy" else quoted.bid * (1 - away)).quantize(CENT)
+    terms: dict[str, Any] = {"order_type": "stop", "stop_price": str(at)}
+    if agent.chance.happens(0.5):
+        terms = {"order_type": "stop_limit", "stop_price": str(at), "limit_price": str(at)}
+    return _submit(symbol, side, agent.chance.whole(1, 8), time_in_force="gtc", **terms)
+
+
+def with_exits(agent: Agent) -> dict[str, Any]:
+    """Ask for a bracket, an OTO, or two exits from what is held (OCO)."""
+    symbol, side = agent.chance.pick(agent.symbols), agent.chance.pick(("buy", "sell"))
+    quoted, held = agent.quote(symbol), agent.held(symbol)
+    kind = agent.chance.pick(("bracket", "oto", "oco"))
+    if kind == "oco" and held:
+        side = "sell" if held > 0 else "buy"
+    exits_sell = (side == "buy") != (kind == "oco")
+    near, far = Decimal(agent.chance.whole(3, 30)) / 10_000, Decimal(agent.chance.whole(3, 30)) / 10_000
+    up, down = ((quoted.ask * (1 + near)).quantize(CENT), (quoted.bid * (1 - far)).quantize(CENT))
+    profit, loss = {"limit_price": str(up if exits_sell else down)}, {"stop_price": str(down if exits_sell else up)}
+    parts: dict[str, Any] = {"take_profit": profit, "stop_loss": loss}
+    if kind == "oto":
+        parts.pop(agent.chance.pick(("take_profit", "stop_loss")))
+    entry = {"order_type": "limit", "limit_price": str(quoted.ask if side == "buy" else quoted.bid)}
+    if kind == "oco":
+        entry = {"order_type": "limit"}
+    elif agent.chance.happens(0.5):
+        entry = {"order_type": "market"}
+    qty = agent.chance.whole(1, 8)
+    return _submit(symbol, side, qty, order_class=kind, time_in_force="gtc", **entry, **parts)
+
+
 def nonsense(agent: Agent) -> dict[str, Any]:
     """Ask for what nobody may have."""
     terms: dict[str, Any] = agent.chance.pick(
@@ -130,7 +190,12 @@ ASKS: list[tuple[int, Ask]] = [
     (5, market),
     (5, all_there_is),
     (3, leave),
-    (9, cancel),
+    (8, cancel),
+    (1, cancel_all),
+    (2, close),
+    (5, new_terms),
+    (3, stop),
+    (4, with_exits),
     (1, nonsense),
 ]
 """What agents ask for, by weight."""

@@ -7,7 +7,8 @@ from contracts.ids import Symbol
 from contracts.market import Quote
 from tests.simulation.chance import CENT, Chance
 from tests.simulation.server import Server
-from tests.simulation.venue import Quoted, Venue
+from tests.simulation.venue import Venue
+from tests.simulation.venue_order import Quoted
 
 OPENING = {Symbol("AAPL"): Decimal(100), Symbol("MSFT"): Decimal(60), Symbol("SPY"): Decimal(150)}
 HALF_SPREAD = Decimal("0.02")

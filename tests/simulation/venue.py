@@ -8,73 +8,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from contracts.broker import ObservedPosition
-from contracts.enums import OrderType, Side, TimeInForce
+from contracts.enums import LegRole, OrderClass, Side, TimeInForce
 from contracts.ids import Symbol
 from contracts.orders import OrderTerms
-from services.oms.brokers.port import BrokerFill, BrokerOrder, BrokerUpdate
+from services.oms.brokers.port import BrokerFill, BrokerUpdate, Changes
 from tests.simulation.chance import Chance
 from tests.simulation.server import Server
-
-ZERO = Decimal(0)
-ENDED = frozenset({"filled", "canceled", "expired", "rejected"})
-AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
-
-
-@dataclass(slots=True)
-class VenueOrder:
-    """One order as the broker has it."""
-
-    number: int
-    client_order_id: str
-    terms: OrderTerms
-    submitted_at: datetime
-    updated_at: datetime
-    status: str = "pending_new"
-    filled_qty: Decimal = ZERO
-    filled_usd: Decimal = ZERO
-    filled_at: datetime | None = None
-    cancel_asked: bool = False
-
-    @property
-    def broker_order_id(self) -> str:
-        return f"venue-{self.number:05}"
-
-    @property
-    def is_open(self) -> bool:
-        return self.status not in ENDED
-
-    def shown(self) -> BrokerOrder:
-        """Show it as an answer or an update does."""
-        return BrokerOrder(
-            broker_order_id=self.broker_order_id,
-            client_order_id=self.client_order_id,
-            status=self.status,
-            symbol=self.terms.symbol,
-            side=self.terms.side,
-            terms=self.terms,
-            filled_qty=self.filled_qty,
-            filled_avg_price=self.filled_usd / self.filled_qty if self.filled_qty else None,
-            submitted_at=self.submitted_at,
-            updated_at=self.updated_at,
-            filled_at=self.filled_at,
-        )
-
-
-@dataclass(slots=True)
-class Quoted:
-    """What the market bids and asks, USD per share."""
-
-    bid: Decimal
-    ask: Decimal
-
-
-@dataclass(slots=True)
-class Holding:
-    """Shares held (negative: short) and what they cost in all, by average cost."""
-
-    qty: Decimal = ZERO
-    average: Decimal = ZERO
+from tests.simulation.venue_order import (
+    ASKED,
+    AT_ONCE,
+    ZERO,
+    Holding,
+    Quoted,
+    VenueOrder,
+    changed,
+    exits_of,
+    move,
+)
 
 
 @dataclass(slots=True)
@@ -85,6 +38,7 @@ class Temper:
     stuck_cancel: float = 0.05
     forgotten_cancel: float = 0.02
     late_reject: float = 0.02
+    refused_replace: float = 0.1
     late_fill: float = 0.04
     """Of canceled orders that had shares left: some were executed before the cancel, and that is told after it."""
 
@@ -104,6 +58,8 @@ class Venue:
     fills: list[BrokerFill] = field(default_factory=list)
     tell: Callable[[BrokerUpdate], None] = lambda _update: None
     calm: bool = False
+    carries: bool = False
+    """Whether a replacement carries the old totals on, or starts at zero with what is left."""
     filled_late: set[str] = field(default_factory=set)
     """Client ids of orders that the broker filled after it had called them canceled."""
     _events: int = 0
@@ -111,14 +67,38 @@ class Venue:
     _executed: int = 0
 
     def place(self, client_order_id: str, terms: OrderTerms) -> VenueOrder:
-        """Take a new order; it reaches the market a moment later."""
-        now = self.server.clock.now()
-        self._taken += 1
-        order = VenueOrder(self._taken, client_order_id, terms, now, now)
-        self.orders.append(order)
-        self.by_client_id[client_order_id] = order
+        """Take a new order with its exits; it reaches the market a moment later."""
+        is_oco = terms.order_class is OrderClass.OCO
+        order = self._put(client_order_id, terms, role=LegRole.TAKE_PROFIT if is_oco else None)
+        for role, leg_terms in exits_of(terms):
+            leg = self._put(f"leg-{self._taken + 1}", leg_terms, parent=order, role=role)
+            order.legs.append(leg)
+            if is_oco:
+                self._later(self.chance.between(0.0005, 0.02), self._reach_market, leg)
+            else:
+                self._set(leg, "held")
+                self._emit("held", leg)
         self._later(self.chance.between(0.0005, 0.02), self._reach_market, order)
         return order
+
+    def refusal(self, order: VenueOrder, changes: Changes) -> str | None:
+        """Say why an order cannot have new terms."""
+        if order.status not in {"new", "partially_filled", "held"}:
+            return f"cannot replace order in {order.status} status"
+        if changes.qty is not None and changes.qty <= order.filled_qty:
+            return "qty must be greater than filled_qty"
+        return "order parameters are not changed" if changes == Changes() else None
+
+    def ask_replace(self, order: VenueOrder, client_order_id: str, changes: Changes) -> VenueOrder:
+        """Take a request for new terms; whether it comes about shows a moment later."""
+        new = self._put(
+            client_order_id, changed(order.terms, changes), old=order, parent=order.parent, role=order.role
+        )
+        was = order.status
+        self._set(order, "pending_replace")
+        self._emit("pending_replace", order)
+        self._later(self.chance.between(0.001, 0.4), self._settle, new, was)
+        return new
 
     def by_id(self, broker_order_id: str) -> VenueOrder | None:
         return next((order for order in self.orders if order.broker_order_id == broker_order_id), None)
@@ -142,14 +122,16 @@ class Venue:
         if order.is_open:
             self._set(order, event)
             self._emit(event, order)
+            for other in self._others(order):
+                self.end(other, "canceled")
             if event == "canceled" and not self.calm and self.chance.happens(self.temper.late_fill):
                 self._later(self.chance.between(0.001, 3), self._fill_late, order)
 
     def quote(self, symbol: Symbol, quoted: Quoted) -> None:
         """Move the market, and fill what it meets, oldest order first."""
         self.quotes[symbol] = quoted
-        for order in self.orders:
-            if order.is_open and order.terms.symbol == symbol and order.status != "pending_new":
+        for order in tuple(self.orders):
+            if order.is_open and order.terms.symbol == symbol:
                 self._match(order)
 
     def fill(self, order: VenueOrder, qty: Decimal, price: Decimal) -> None:
@@ -161,10 +143,11 @@ class Venue:
         whole = order.filled_qty >= order.terms.qty
         if whole:
             order.status = "filled"
-        elif order.is_open and order.status != "pending_cancel":
+        elif order.is_open and order.status not in ASKED:
             order.status = "partially_filled"
         self._book(order, qty, price, now)
         self._emit("fill" if whole else "partial_fill", order, qty, price)
+        self._after_fill(order, whole=whole)
 
     def positions(self) -> tuple[ObservedPosition, ...]:
         """List what is held."""
@@ -191,10 +174,10 @@ class Venue:
 
     def _match(self, order: VenueOrder) -> None:
         quoted = self.quotes.get(order.terms.symbol)
-        if quoted is None or not order.is_open:
+        if quoted is None or not order.is_open or order.status in {"pending_new", "held"}:
             return
-        price = quoted.ask if order.terms.side is Side.BUY else quoted.bid
-        if not _is_marketable(order.terms, price):
+        price = order.price_for(quoted)
+        if price is None:
             return
         left = order.terms.qty - order.filled_qty
         if left > 1 and self.chance.happens(self.temper.partial) and order.terms.time_in_force is not TimeInForce.FOK:
@@ -210,9 +193,69 @@ class Venue:
         self.filled_late.add(order.client_order_id)
         self.fill(order, Decimal(1), price)
 
+    def _put(self, client_order_id: str, terms: OrderTerms, **facts: object) -> VenueOrder:
+        now = self.server.clock.now()
+        self._taken += 1
+        order = VenueOrder(self._taken, client_order_id, terms, now, now, **facts)  # pyright: ignore[reportArgumentType]
+        self.orders.append(order)
+        self.by_client_id[client_order_id] = order
+        return order
+
+    def _settle(self, new: VenueOrder, was: str) -> None:
+        """Let new terms take the place of the old ones, or refuse them."""
+        old = new.old
+        assert old is not None
+        refused = not self.calm and self.chance.happens(self.temper.refused_replace)
+        if refused or old.status != "pending_replace" or new.terms.qty <= old.filled_qty:
+            self._set(new, "rejected")
+            if old.status == "pending_replace":
+                self._set(old, "partially_filled" if old.filled_qty else was)
+            self._emit("order_replace_rejected", old)
+            return
+        old.new, old.cancel_asked = new, False
+        self._set(old, "replaced")
+        if self.carries:
+            new.carried = (old.filled_qty, old.filled_usd)
+            new.filled_qty, new.filled_usd = new.carried
+        else:
+            new.terms = replace(new.terms, qty=new.terms.qty - old.filled_qty)
+        new.legs, old.legs = old.legs, []
+        for leg in new.legs:
+            leg.parent = new
+        if new.parent is not None:
+            new.parent.legs = [new if leg is old else leg for leg in new.parent.legs]
+        self._set(new, "held" if was == "held" else "new")
+        self._emit("replaced", old)
+        self._emit(new.status, new)
+        self._match(new)
+
+    def _after_fill(self, order: VenueOrder, *, whole: bool) -> None:
+        """Wake the exits of an entry, end the exit that is left, or cut it to what its twin still leaves."""
+        for other in self._others(order):
+            if other.is_waiting and order is other.parent:
+                if whole:
+                    self._set(other, "pending_new")
+                    self._later(self.chance.between(0.0005, 0.01), self._reach_market, other)
+            elif whole:
+                self.end(other, "canceled")
+            elif other.status in {"new", "partially_filled"}:
+                left = order.terms.qty - order.filled_qty
+                other.terms = replace(other.terms, qty=other.filled_qty + left)
+                self._set(other, other.status)
+                self._emit("restated", other)
+
+    def _others(self, order: VenueOrder) -> list[VenueOrder]:
+        """Name the open orders whose life hangs on an order's: its exits, or the other exit."""
+        if order.parent is None:
+            return [leg for leg in order.legs if leg.is_open]
+        top = order.parent
+        twins = [leg for leg in top.legs if leg is not order]
+        twins += [top] if top.terms.order_class is OrderClass.OCO else []
+        return [twin for twin in twins if twin.is_open]
+
     def _forget_cancel(self, order: VenueOrder) -> None:
         """Let a cancel come to nothing: the order works on as if nobody had asked."""
-        if order.is_open:
+        if order.status == "pending_cancel":
             order.cancel_asked = False
             self._set(order, "partially_filled" if order.filled_qty else "new")
 
@@ -220,7 +263,7 @@ class Venue:
         symbol, side = order.terms.symbol, order.terms.side
         change = qty if side is Side.BUY else -qty
         self.cash_usd -= change * price
-        _move(self.holdings.setdefault(symbol, Holding()), change, price)
+        move(self.holdings.setdefault(symbol, Holding()), change, price)
         self._executed += 1
         self.fills.append(
             BrokerFill(
@@ -260,21 +303,3 @@ class Venue:
 
     def _later(self, seconds: float, act: Callable[..., None], *arguments: object) -> None:
         self.server.loop.at(self.server.loop.time() + seconds, act, *arguments)
-
-
-def _is_marketable(terms: OrderTerms, price: Decimal) -> bool:
-    if terms.order_type is OrderType.MARKET or terms.limit_price is None:
-        return terms.order_type is OrderType.MARKET
-    return terms.limit_price >= price if terms.side is Side.BUY else terms.limit_price <= price
-
-
-def _move(held: Holding, change: Decimal, price: Decimal) -> None:
-    """Apply an execution by average cost; a fill through zero opens the rest at its own price."""
-    qty = held.qty + change
-    if not qty:
-        held.average = ZERO
-    elif held.qty * change >= 0:
-        held.average = (held.qty * held.average + change * price) / qty
-    elif held.qty * qty < 0:
-        held.average = price
-    held.qty = qty

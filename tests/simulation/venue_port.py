@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -26,17 +27,22 @@ from services.oms.brokers.port import (
     CancelAccepted,
     CancelOutcome,
     CancelRefused,
+    Changes,
     LinkDown,
     LinkUp,
     NotSent,
     RateLimited,
     Rejected,
+    ReplaceAccepted,
+    ReplaceOutcome,
+    ReplaceRefused,
     StreamReport,
     SubmitOutcome,
 )
 from tests.simulation.chance import Chance
 from tests.simulation.server import Process
-from tests.simulation.venue import Venue, VenueOrder
+from tests.simulation.venue import Venue
+from tests.simulation.venue_order import ASKED, VenueOrder
 
 REQUEST_TIMEOUT_S = 3.0
 REQUEST_LIFE_S = 8.0
@@ -72,7 +78,7 @@ class Sent:
     """One submit as its bytes left the OMS, and what the venue made of it."""
 
     order_id: OrderId
-    terms: OrderTerms
+    terms: OrderTerms | None
     at: float
     by: Process
     clock_said: datetime
@@ -89,6 +95,8 @@ class Wire:
     chance: Chance
     weather: Weather
     sent: list[Sent] = field(default_factory=list)
+    replaces: list["Sent"] = field(default_factory=list)
+    """Requests for new terms, under the replacement's id; their terms are not compared."""
     arrived: list[tuple[float, Sent, str]] = field(default_factory=list)
     denied_at: dict[str, list[float]] = field(default_factory=dict)
     sockets: list["Socket"] = field(default_factory=list)
@@ -183,8 +191,20 @@ class VenuePort:
         self._loop = process.server.loop
 
     async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
+        sent = self._sent(order_id, terms)
+        return await self._write(f"submit {order_id}", lambda: self._take(sent, terms), self._wire.sent, sent)
+
+    async def replace(
+        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+    ) -> ReplaceOutcome:
+        sent = self._sent(replacement_id, None)
+        what = f"replace {broker_order_id} by {replacement_id}"
+        act = partial(self._take_replace, broker_order_id, replacement_id, changes)
+        return await self._write(what, act, self._wire.replaces, sent)
+
+    def _sent(self, order_id: OrderId, terms: OrderTerms | None) -> Sent:
         heard = [body for body in self._process.heard if b"control.kill" in body]
-        sent = Sent(
+        return Sent(
             order_id=order_id,
             terms=terms,
             at=self._loop.time(),
@@ -193,7 +213,6 @@ class VenuePort:
             known_seq=len(self._process.server.journal.events),
             killed_by=heard[-1] if heard and b"kill_engaged" in heard[-1] else None,
         )
-        return await self._write(f"submit {order_id}", lambda: self._take(sent), sent)
 
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
         return await self._write(f"cancel {broker_order_id}", lambda: self._take_cancel(broker_order_id))
@@ -204,14 +223,14 @@ class VenuePort:
             if order is None or self._wire.chance.happens(self._wire.weather.blind_look_up):
                 self._wire.denied_at.setdefault(order_id, []).append(self._loop.time())
                 return None
-            return order.shown()
+            return order.shown(nested=True)
 
         return await self._read(look)
 
     async def order_by_id(self, broker_order_id: str) -> BrokerOrder | None:
         def look() -> BrokerOrder | None:
             order = self._venue.by_id(broker_order_id)
-            return None if order is None else order.shown()
+            return None if order is None else order.shown(nested=True)
 
         return await self._read(look)
 
@@ -267,17 +286,17 @@ class VenuePort:
         hours = timedelta(hours=8)
         return BrokerClock(at=now, is_open=True, next_open=now + 2 * hours, next_close=now + hours)
 
-    def _take(self, sent: Sent) -> SubmitOutcome:
+    def _take(self, sent: Sent, terms: OrderTerms) -> SubmitOutcome:
         """Take an order at the venue: under a client id that it knows it is the order that is there."""
         existing = self._venue.by_client_id.get(sent.order_id)
         if existing is not None:
             self._wire.arrived.append((self._loop.time(), sent, "again"))
-            return Accepted(order=existing.shown())
+            return Accepted(order=existing.shown(nested=True))
         if not self._venue.calm and self._wire.chance.happens(self._wire.weather.refused):
             self._wire.arrived.append((self._loop.time(), sent, "refused"))
             return Rejected(code=RejectionCode.FORBIDDEN, broker_code="403/40310000", message="not enough money")
         self._wire.arrived.append((self._loop.time(), sent, "taken"))
-        return Accepted(order=self._venue.place(sent.order_id, sent.terms).shown())
+        return Accepted(order=self._venue.place(sent.order_id, terms).shown(nested=True))
 
     def _take_cancel(self, broker_order_id: str) -> CancelOutcome:
         order: VenueOrder | None = self._venue.by_id(broker_order_id)
@@ -285,12 +304,25 @@ class VenuePort:
             return CancelRefused(detail="order not found", already_terminal=False)
         if not order.is_open:
             return CancelRefused(detail=f"order is {order.status}", already_terminal=True)
-        if order.cancel_asked:
-            return CancelRefused(detail="order is pending cancel", already_terminal=False)
+        if order.status in ASKED:
+            return CancelRefused(detail=f"order is {order.status}", already_terminal=False)
         self._venue.ask_cancel(order)
         return CancelAccepted()
 
-    async def _write(self, what: str, act: Callable[[], Any], sent: Sent | None = None) -> Any:
+    def _take_replace(self, broker_order_id: str, replacement_id: OrderId, changes: Changes) -> ReplaceOutcome:
+        existing, order = self._venue.by_client_id.get(replacement_id), self._venue.by_id(broker_order_id)
+        if existing is not None:
+            return ReplaceAccepted(order=existing.shown())
+        if order is None:
+            return ReplaceRefused(detail="order not found")
+        refusal = self._venue.refusal(order, changes)
+        if refusal is not None:
+            return ReplaceRefused(detail=refusal)
+        return ReplaceAccepted(order=self._venue.ask_replace(order, replacement_id, changes).shown())
+
+    async def _write(
+        self, what: str, act: Callable[[], Any], record: list[Sent] | None = None, sent: Sent | None = None
+    ) -> Any:
         weather, chance, note = self._wire.weather, self._wire.chance, self._process.server.note
         name, now = self._process.name, self._loop.time()
         if not self._process.may_send():
@@ -304,8 +336,8 @@ class VenuePort:
             await asyncio.sleep(chance.lag())
             return RateLimited(retry_after_ms=chance.whole(100, 1500))
         note(name, "{}", what)
-        if sent is not None:
-            self._wire.sent.append(sent)
+        if record is not None and sent is not None:
+            record.append(sent)
         return await self._request(what, act)
 
     async def _request(self, what: str, act: Callable[[], Any]) -> Any:

@@ -89,6 +89,7 @@ class World:
         self.venue = Venue(self.server, Chance(seed, "venue"), Temper())
         self.wire = Wire(self.venue, Chance(seed, "wire"), Weather(**self.plan.weather))
         self.venue.tell = self.wire.push
+        self.venue.carries = self.chance.happens(0.3)
         self.market = Market(self.server, self.venue, Chance(seed, "market"))
         self.crew = Crew(self.server, self.wire, seed, self.plan.start)
         self.agents = [Agent(name, self.server, self.venue, Chance(seed, name)) for name in NAMES]
@@ -110,7 +111,7 @@ class World:
     def late_ids(self) -> set[str]:
         """Name, as the journal does, the orders that the broker filled after it had called them canceled."""
         late = [self.venue.by_client_id[client_id] for client_id in self.venue.filled_late]
-        return {o.client_order_id for o in late} | {f"ext-{o.broker_order_id}" for o in late}
+        return {order.name for order in late}
 
     def note(self, template: str, *facts: object) -> None:
         self.server.note("world", template, *facts)

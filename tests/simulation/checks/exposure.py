@@ -74,21 +74,34 @@ def approvals_within_limits(entries: list[Entry]) -> Iterator[str]:
             due = waiting.pop(0)
             limits = due.event.limits if isinstance(due.event, LimitsSet) else limits
             book.take(due)
-        before = book.position(str(decision.terms.symbol)) if decision.terms else ZERO
+        reservation = decision.reservation
+        if decision.outcome != "approved" or reservation is None:
+            continue
+        before = _working(book, reservation.symbol).get(reservation.symbol) or _Sides()
         book.take(entry)
-        if decision.reservation is not None and decision.outcome == "approved":
-            yield from _judge(book, entry.seq, decision, limits, before)
+        if reservation.reduces:
+            yield from _judge_exit(book, entry.seq, decision, before)
+        else:
+            yield from _judge(book, entry.seq, decision, limits)
 
 
-def _judge(book: NaiveBook, seq: int, decision: Decision, limits: LimitSet, held: Decimal) -> Iterator[str]:
+def _judge_exit(book: NaiveBook, seq: int, decision: Decision, before: _Sides) -> Iterator[str]:
+    """Let what passed as an exit only reduce the position; new terms may also leave everything as large as it was."""
+    reservation = decision.reservation
+    assert reservation is not None
+    symbol, side = reservation.symbol, reservation.side
+    held, now = book.position(symbol), _working(book, symbol)[symbol]
+    is_no_more = now.qty[side] <= before.qty[side] and now.usd[side] <= before.usd[side]
+    if decision.action == "replace" and is_no_more:
+        return
+    if now.qty[side] > (held if side is Side.SELL else -held):
+        yield f"#{seq} {decision.order_id} was approved to reduce {held} {symbol}, and could turn it around"
+
+
+def _judge(book: NaiveBook, seq: int, decision: Decision, limits: LimitSet) -> Iterator[str]:
     reservation = decision.reservation
     assert reservation is not None
     symbol, side = str(reservation.symbol), reservation.side
-    sides = _working(book, symbol)[symbol]
-    if reservation.reduces:
-        if sides.qty[side] > (held if side is Side.SELL else -held):
-            yield f"#{seq} {decision.order_id} was approved to reduce {held} {symbol}, and could turn it around"
-        return
     exposures = _exposures(book)
     at = 0 if side is Side.BUY else 1
     measured = (
@@ -118,12 +131,18 @@ def nothing_else_raises_it(world: World, entries: list[Entry]) -> Iterator[str]:
         was = extremes.get(symbol, (ZERO, ZERO))
         extremes[symbol] = now
         is_excused = entry.tag in BROKERS_DOING or entry.tag == "decision" or _is_late(world, entry)
+        is_excused = is_excused or _is_exit(book, entry)
         if not is_excused and (now[0] > was[0] or now[1] < was[1]):
             yield f"#{entry.seq} {entry.tag} moved the worst case of {symbol} from {was} to {now} unapproved"
 
 
 def _is_late(world: World, entry: Entry) -> bool:
     return entry.tag == "order.filled" and str(entry.event.order_id) in world.late_ids()
+
+
+def _is_exit(book: NaiveBook, entry: Entry) -> bool:
+    """Say whether an event is of an exit: it wakes when its entry is filled, as was approved with the entry."""
+    return entry.tag.startswith("order.") and book.orders[entry.event.order_id].group is not None
 
 
 def _symbol_of(entry: Entry, book: NaiveBook) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from contracts.codec import decode_event
 from contracts.decisions import Decision
+from contracts.ids import replacement_id_for
 from tests.simulation.checks.reading import Entry
 from tests.simulation.venue_port import Sent
 from tests.simulation.world import World
@@ -12,19 +13,25 @@ MISSES_TO_RESEND = 2
 
 
 def every_order_was_approved(world: World, entries: list[Entry]) -> Iterator[str]:
-    """Look for the one valid approval of every submit that left."""
+    """Look for the one valid approval of every order, and of all new terms, that left."""
     approvals: dict[str, list[tuple[int, Decision]]] = {}
     for entry in entries:
         decision = entry.event
-        if isinstance(decision, Decision) and (decision.outcome, decision.action) == ("approved", "submit"):
-            approvals.setdefault(str(decision.order_id), []).append((entry.seq, decision))
-    for sent in world.wire.sent:
+        if not isinstance(decision, Decision) or decision.outcome != "approved" or decision.order_id is None:
+            continue
+        if decision.action == "submit":
+            approvals.setdefault(decision.order_id, []).append((entry.seq, decision))
+        elif decision.action == "replace":
+            approvals.setdefault(replacement_id_for(decision.order_id, entry.seq), []).append((entry.seq, decision))
+    for sent in (*world.wire.sent, *world.wire.replaces):
         found = approvals.get(sent.order_id, [])
         if len(found) != 1:
             yield f"{sent.order_id} was sent at {sent.at:.4f} with {len(found)} valid approvals"
             continue
         yield from _judge(sent, *found[0])
-        if sent.killed_by is not None and not found[0][1].reservation.reduces and not _is_released(sent, entries):
+        reservation = found[0][1].reservation
+        is_risk = reservation is None or not reservation.reduces
+        if sent.killed_by is not None and is_risk and not _is_released(sent, entries):
             yield f"{sent.order_id} was sent at {sent.at:.4f} by {sent.by.name}, which had heard the kill switch"
 
 
@@ -40,7 +47,7 @@ def _judge(sent: Sent, seq: int, decision: Decision) -> Iterator[str]:
         yield f"{sent.order_id} was sent at {sent.at:.4f}, before its approval #{seq} stood in the journal"
     if decision.valid_until is None or sent.clock_said >= decision.valid_until:
         yield f"{sent.order_id} was sent at {sent.clock_said}, its approval ended at {decision.valid_until}"
-    if sent.terms != decision.terms:
+    if sent.terms is not None and sent.terms != decision.terms:
         yield f"{sent.order_id} was sent as {sent.terms}, approved was {decision.terms}"
 
 
