@@ -4,12 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.enums import OrderType, Side, TimeInForce
+from contracts.enums import LegRole, OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import OrderId, Symbol
+from contracts.intents import StopLoss, TakeProfit
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
 from services.oms.brokers import alpaca_requests_wire as requests
 from services.oms.brokers import alpaca_wire as wire
+from services.oms.brokers.port import Changes
 
 ORDER = {
     "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
@@ -191,3 +193,73 @@ def test_a_fill_with_an_unknown_side_is_unreadable():
       "cum_qty": "1", "transaction_time": "2026-10-08T14:30:00Z"}]"""
     with pytest.raises(wire.UnreadableReportError):
         wire.read_fills(body)
+
+
+def test_a_bracket_names_its_exits_and_an_amount_replaces_the_quantity():
+    bracket = OrderTerms(
+        symbol=Symbol("AAPL"),
+        side=Side.BUY,
+        order_type=OrderType.MARKET,
+        qty=Decimal(5),
+        order_class=OrderClass.BRACKET,
+        take_profit=TakeProfit(limit_price=Decimal(120)),
+        stop_loss=StopLoss(stop_price=Decimal(80), limit_price=Decimal("79.5")),
+    )
+    body = json.loads(requests.order_request(OrderId("lg-1"), bracket))
+    assert (body["order_class"], body["take_profit"]) == ("bracket", {"limit_price": "120"})
+    assert body["stop_loss"] == {"stop_price": "80", "limit_price": "79.5"}
+    amount = OrderTerms(
+        symbol=Symbol("AAPL"),
+        side=Side.BUY,
+        order_type=OrderType.MARKET,
+        qty=Decimal(5),
+        notional_usd=Decimal("99.5"),
+    )
+    body = json.loads(requests.order_request(OrderId("lg-1"), amount))
+    assert (body["notional"], "qty" in body) == ("99.5", False)
+
+
+def test_a_trailing_stop_is_asked_for_by_its_distance():
+    trailing = OrderTerms(
+        symbol=Symbol("AAPL"),
+        side=Side.SELL,
+        order_type=OrderType.TRAILING_STOP,
+        qty=Decimal(5),
+        trail_percent=Decimal("1.5"),
+    )
+    body = json.loads(requests.order_request(OrderId("lg-1"), trailing))
+    assert (body["type"], body["trail_percent"], "stop_price" in body) == ("trailing_stop", "1.5", False)
+
+
+def test_a_replacement_says_only_what_changes_and_under_which_id():
+    changes = Changes(qty=Decimal(12), trail=Decimal("0.5"), time_in_force=TimeInForce.GTC)
+    assert json.loads(requests.replace_request(OrderId("lg-1-r7"), changes)) == {
+        "client_order_id": "lg-1-r7",
+        "qty": "12",
+        "trail": "0.5",
+        "time_in_force": "gtc",
+    }
+
+
+def test_exits_are_read_with_their_roles_or_with_those_that_their_types_tell():
+    take = {**ORDER, "id": "t", "order_class": "bracket", "side": "sell", "status": "held"}
+    stop = {**take, "id": "s", "type": "stop", "limit_price": None, "stop_price": "80", "group_role": "stop_loss"}
+    report = wire.read_order(order(order_class="bracket", group_role="entry", legs=[take, stop]))
+    assert report.role is None
+    assert [(leg.broker_order_id, leg.role) for leg in report.legs] == [
+        ("t", LegRole.TAKE_PROFIT),
+        ("s", LegRole.STOP_LOSS),
+    ]
+
+
+def test_where_a_trailing_stop_stands_is_none_of_its_terms():
+    report = wire.read_order(
+        order(type="trailing_stop", limit_price=None, stop_price="97", trail_price="2", hwm="99")
+    )
+    assert report.terms is not None
+    assert (report.terms.stop_price, report.terms.trail_price) == (None, 2)
+
+
+def test_totals_that_are_left_out_are_told_apart_from_nothing_filled():
+    assert wire.read_order(order()).has_totals
+    assert not wire.read_order(order(filled_qty=None)).has_totals
