@@ -13,7 +13,6 @@ from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
 
-
 _MILLIONTH = Decimal("0.000001")
 
 
