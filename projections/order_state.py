@@ -182,8 +182,12 @@ def group_ids(group_id: OrderId) -> tuple[OrderId, ...]:
 
 
 def with_replacement(order: OrderState, decision: Decision, seq: int) -> OrderState:
-    """Reserve for new terms that risk approved, beside those that stand."""
-    if decision.terms is None or decision.reservation is None or order.is_terminal:
+    """Reserve for new terms that risk approved, beside those that stand.
+
+    An order may have ended before the approval stood in the journal, which risk had not read when it decided: there
+    the new terms reserve nothing, but they still want their answer, for risk counts on them until it comes.
+    """
+    if decision.terms is None or decision.reservation is None:
         return order
     approved = Replacement(
         terms=decision.terms,

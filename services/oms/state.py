@@ -5,7 +5,7 @@ two exchange days longer. What is older than that and has ended is nobody's news
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from immutables import Map
@@ -28,7 +28,7 @@ from contracts.orders import (
 )
 from projections import account, orders
 from projections.account import AccountState
-from projections.order_state import OrderState
+from projections.order_state import OrderState, with_replacement
 from services.oms import ledger
 from services.oms.brokers.port import BrokerOrder
 from services.oms.fills import broker_ids
@@ -178,6 +178,8 @@ def to_cancel(decision: Decision) -> tuple[OrderId, ...]:
 
 
 def _after_decision(state: OmsState, decision: Decision, seq: int) -> OmsState:
+    if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED and decision.order_id is not None:
+        return _with_ended_order(state, decision.order_id, lambda order: with_replacement(order, decision, seq))
     cancels = state.cancels
     for order_id in to_cancel(decision):
         order = state.order(order_id)
@@ -188,12 +190,15 @@ def _after_decision(state: OmsState, decision: Decision, seq: int) -> OmsState:
 
 def _with_ended(state: OmsState, event: OrderEvent, seq: int) -> OmsState:
     """Fold an event of an order that the account let go already."""
-    if event.order_id in state.ended_yesterday:
-        late = orders.evolve(state.ended_yesterday[event.order_id], event, seq)  # pyright: ignore[reportArgumentType] - every OrderEvent is one of the union
-        return replace(state, ended_yesterday=state.ended_yesterday.set(event.order_id, late))
-    if event.order_id in state.ended_before:
-        late = orders.evolve(state.ended_before[event.order_id], event, seq)  # pyright: ignore[reportArgumentType] - likewise
-        return replace(state, ended_before=state.ended_before.set(event.order_id, late))
+    return _with_ended_order(state, event.order_id, lambda order: orders.evolve(order, event, seq))  # pyright: ignore[reportArgumentType] - every OrderEvent is one of the union
+
+
+def _with_ended_order(state: OmsState, order_id: OrderId, change: Callable[[OrderState], OrderState]) -> OmsState:
+    """Change an order that the account let go, wherever it is remembered; others stay as they are."""
+    if (order := state.ended_yesterday.get(order_id)) is not None:
+        return replace(state, ended_yesterday=state.ended_yesterday.set(order_id, change(order)))
+    if (order := state.ended_before.get(order_id)) is not None:
+        return replace(state, ended_before=state.ended_before.set(order_id, change(order)))
     return state
 
 

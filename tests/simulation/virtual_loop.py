@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
+from services.runtime.process import is_temporary
+
 STEPS_MAX = 3_000_000
 """A run that needs more loop iterations than this is going round in circles."""
 
@@ -90,7 +92,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.outside = copy_context()
         """The context of what belongs to no body: the network, the servers, the world."""
         self.complaints: list[str] = []
-        self.set_exception_handler(lambda _, facts: self.complaints.append(_complaint(facts)))
+        self.set_exception_handler(lambda _, facts: self._complain(facts))
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
@@ -175,6 +177,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         elif not rung[0].cancelled():
             callback(*args)
 
+    def _complain(self, facts: dict[str, Any]) -> None:
+        """Keep what nobody caught, except for what would have ended a process that was dead already."""
+        error = facts.get("exception")
+        if not isinstance(error, BaseException) or not is_temporary(error):
+            self.complaints.append(f"{facts.get('message')}: {error!r}")
+
     def _process_events(self, event_list: Any) -> None:
         """There is no network."""
 
@@ -186,8 +194,3 @@ async def _pass() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         for _ in range(50):
             await asyncio.sleep(0)
-
-
-def _complaint(facts: dict[str, Any]) -> str:
-    error = facts.get("exception")
-    return f"{facts.get('message')}: {error!r}"

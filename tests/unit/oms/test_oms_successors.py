@@ -4,13 +4,14 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from contracts import subjects
 from contracts.broker import PositionAdopted
-from contracts.enums import EndCause, KillMode
+from contracts.enums import Action, EndCause, KillMode
 from contracts.ids import OrderId
-from contracts.orders import OrderAdopted, OrderCanceled, OrderRejected, OrderWorking
+from contracts.orders import OrderAdopted, OrderCanceled, OrderRejected, OrderReplaceRejected, OrderWorking
 from contracts.reasons import RejectionCode
 from services.oms.brokers.memory import Fault
 from services.oms.brokers.port import Rejected
@@ -127,3 +128,17 @@ async def test_what_was_traded_by_hand_before_the_books_were_opened_counts_once(
         await world.comparisons(3)
     assert not world.of(OrderAdopted)
     assert world.core.state.account.positions[AAPL].qty == 3
+
+
+async def test_new_terms_approved_for_an_order_that_had_ended_get_their_answer():
+    world = OmsWorld()
+    order_id = await world.approve(decision("i-1", terms(10, limit=None)))
+    async with world.running():
+        await world.settled(order_id, "filled")
+        wanted = msgspec.structs.replace(
+            decision("i-2", terms(20, limit="90")), action=Action.REPLACE, order_id=order_id
+        )
+        await world.approve(wanted)
+        await until(lambda: world.of(OrderReplaceRejected))
+        order = await world.settled(order_id, "filled")
+    assert order.replacement is None
