@@ -6,8 +6,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from projections.order_state import OrderState
-from services.oms.brokers.port import BrokerOrder
-from services.oms.decider import Command, Reported, Updated
+from services.oms.brokers.port import Accepted, BrokerOrder
+from services.oms.decider import Command, Reported, SubmitAnswered, Succeeded, Updated
 from services.oms.fills import Age, is_of
 
 ORDERS_REMEMBERED_MAX = 50_000
@@ -28,6 +28,9 @@ class Ages:
                 return replace(command, age=self._heard(report))
             case Updated(update=update) if is_of(order, update.order):
                 return replace(command, age=self._heard(update.order))
+            case SubmitAnswered(outcome=Accepted(order=report)) | Succeeded(order=report):
+                self._heard(report)  # it is counted whatever its age; what is older than it comes late
+                return command
             case _:
                 return command
 

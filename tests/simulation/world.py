@@ -195,4 +195,10 @@ class World:
         oms = self.crew.one_of(Role.OMS)
         if oms is None or oms.facts.get("open_orders") or oms.facts.get("in_hand") or oms.facts.get("link") != "up":
             return f"the OMS says {oms and oms.facts}"
-        return None
+        behind = [role for role in (Role.RISK, Role.OMS) if self._is_behind(role)]
+        return f"{behind} have not read everything" if behind else None
+
+    def _is_behind(self, role: Role) -> bool:
+        runtime = self.crew.one_of(role)
+        core = None if runtime is None else runtime.process.core
+        return core is None or core.read_seq < len(self.server.journal.events)

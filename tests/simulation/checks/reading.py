@@ -194,12 +194,17 @@ class NaiveBook:
             case "order.replace_rejected":
                 order.wanted = None
             case "order.busted":
-                order.put_fill(event.fill_id, ZERO, event.price)
+                self._busted(order, event)
             case "order.corrected":
                 order.put_fill(event.fill_id, ZERO, event.old_price)
                 order.put_fill(event.new_fill_id, event.qty, event.price)
             case _:
                 pass
+
+    def _busted(self, order: NaiveOrder, event: JournalEvent) -> None:
+        """Take an execution out; one that was never told on its own is taken out of the totals."""
+        known = event.fill_id in order.fills
+        order.put_fill(event.fill_id, ZERO if known else -event.qty, event.price)
 
     def _replaced_price(self, order: NaiveOrder, event: JournalEvent) -> Decimal:
         if order.wanted is not None and order.wanted[0] == event.terms.qty:

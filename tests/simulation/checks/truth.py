@@ -11,6 +11,7 @@ from tests.simulation.world import World
 
 CENT = Decimal("0.01")
 CLOCKS_DIFFER = timedelta(seconds=1)
+UNDOING = frozenset({"order.busted", "order.corrected"})
 OPENING_USD = Decimal(100_000)
 
 
@@ -26,6 +27,7 @@ def the_books_agree(world: World, entries: list[Entry]) -> Iterator[str]:
             yield f"#{entry.seq} shares were adopted into open books: {entry.event.symbol} {entry.event.qty}"
     for seq in book.strange:
         yield f"#{seq} is a fill of an order that nothing valid began"
+    yield from (f"#{e.seq} takes a fill back that the broker never took back" for e in entries if e.tag in UNDOING)
     yield from _still_open(book)
     before = [o for o in world.venue.orders if o.name not in book.orders and _is_from_before(o, opened_at)]
     yield from _compare_orders(world, book, before)
