@@ -105,7 +105,7 @@ class Exchange:
             DataRoutes(self._market, self._history, self._clock),
             WatchlistRoutes(self.desk),
             SurroundingRoutes(self._market, self._history, self._clock),
-            ControlRoutes(self.desk, self._market, self.spread),
+            ControlRoutes(self.desk, self._market, self._clock, self.spread),
             FaultRoutes(self._faults, self.desk, cuts),
         )
         for part in parts:

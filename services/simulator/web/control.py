@@ -11,7 +11,7 @@ from services.simulator.core.forms import parse_body
 from services.simulator.core.numbers import CENT
 from services.simulator.core.quotes import Quote
 from services.simulator.core.rules import Rules
-from services.simulator.desk import Desk
+from services.simulator.desk import Clock, Desk
 from services.simulator.market import Market
 from services.simulator.store import OrderFilter
 from services.simulator.web.answers import trading, whole
@@ -51,10 +51,11 @@ class LatencyBody(msgspec.Struct, frozen=True, kw_only=True):
 class ControlRoutes:
     """The handlers of the control port."""
 
-    def __init__(self, desk: Desk, market: Market, told: Callable[[list[Quote]], None]) -> None:
-        """Control this desk and market; `told` spreads a quote that was set by hand."""
+    def __init__(self, desk: Desk, market: Market, clock: Clock, told: Callable[[list[Quote]], None]) -> None:
+        """Control this desk and market; `clock` is right whatever the broker's says, `told` spreads a set quote."""
         self._desk = desk
         self._market = market
+        self._clock = clock
         self._told = told
 
     def routes(self) -> list[web.RouteDef]:
@@ -127,7 +128,7 @@ class ControlRoutes:
             ask_size=body.ask_size,
             last=middle if body.last is None else body.last,
             last_size=DEFAULT_SIZE,
-            time=self._desk.clock(),
+            time=self._clock(),
         )
         self._market.pin(pinned, silent=body.silent)
         self._told([pinned])

@@ -217,3 +217,13 @@ def test_a_skew_ends_by_itself_after_its_seconds(tmp_path: Path) -> None:
         raise AssertionError(filled)
 
     told_in(tmp_path, story)
+
+
+def test_a_quote_pinned_while_the_brokers_clock_is_wrong_bears_the_true_time(tmp_path: Path) -> None:
+    async def story(sim: Faulty) -> None:
+        await sim.arm("clock_skew", skew_seconds=3600)
+        body = {"symbol": "AAPL", "bid": "99.90", "ask": "100"}
+        pinned = await (await sim.client.post("/control/quote", json=body)).json()
+        assert abs(age_s(pinned["time"])) < 60
+
+    told_in(tmp_path, story)
