@@ -90,19 +90,24 @@ class Replacer:
         if order.broker_order_id is None or order.status in _NOT_AT_BROKER:
             await asyncio.sleep(wait_ms / 1000)
             return False
-        after = order
-        if order.status is not OrderStatus.PENDING_REPLACE:
+        after, is_first = order, order.status is not OrderStatus.PENDING_REPLACE
+        if is_first:
             after = await self._desk.tell(order.order_id, ReplaceAsked()) or order
         news.clear()
-        return await self._send(after)
+        return await self._send(after, is_first=is_first)
 
-    async def _send(self, order: OrderState) -> bool:
+    async def _send(self, order: OrderState, *, is_first: bool) -> bool:
         wanted, new_id = order.replacement, succession.replacement_id(order)
         if wanted is None or new_id is None or order.broker_order_id is None:
             return False
-        self._desk.require_lease()
         changes = succession.changes(order, wanted)
         async with self._slots:
+            # Recording took its time, and so did the wait for a turn: this is asked right before the bytes go.
+            if (cause := self._blocked(self._desk.order(order.order_id) or order)) is not None:
+                if is_first:
+                    await self._desk.tell(order.order_id, ReplaceFailed(cause))
+                return not is_first
+            self._desk.require_lease()
             outcome = await self._broker.replace(order.broker_order_id, new_id, changes, reduces=order.reduces)
         match outcome:
             case ReplaceAccepted() | Ambiguous():
