@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, assert_never
 
 from contracts.base import Event
@@ -165,7 +166,7 @@ class Oms:
         """Carry out approvals from now on, and take up what was approved before."""
         self._live = True
         self._take_up_doubts()
-        for order_id, wish in self._core.state.cancels.items():
+        for order_id, wish in sorted(self._core.state.cancels.items(), key=itemgetter(0)):
             self._spawn(self._sender.cancel(order_id, wish.requested_by))
         for order_id in self._core.state.open_replacements():
             self._spawn(self._sender.replace(order_id, perhaps_asked=True))

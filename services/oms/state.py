@@ -5,7 +5,7 @@ two exchange days longer. What is older than that and has ended is nobody's news
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from immutables import Map
@@ -72,15 +72,14 @@ class OmsState(Value, frozen=True, kw_only=True):
                 return found
         return None
 
-    def all_orders(self) -> Iterator[OrderState]:
-        """Go through every order still remembered."""
-        for known in (self.account.orders, self.ended_yesterday, self.ended_before):
-            yield from known.values()
+    def all_orders(self) -> tuple[OrderState, ...]:
+        """List every order still remembered, oldest decision first."""
+        known = (self.account.orders, self.ended_yesterday, self.ended_before)
+        return _by_age(order for orders in known for order in orders.values())
 
     def open_orders(self) -> tuple[OrderState, ...]:
         """List the orders whose life goes on, oldest decision first."""
-        still_open = (order for order in self.account.orders.values() if not order.is_terminal)
-        return tuple(sorted(still_open, key=lambda order: (order.decision_seq, order.order_id)))
+        return _by_age(order for order in self.account.orders.values() if not order.is_terminal)
 
     def open_replacements(self) -> tuple[OrderId, ...]:
         """Name the orders of which new terms were approved that the broker has not answered."""
@@ -129,6 +128,11 @@ def _sent_as(report: BrokerOrder, state: OmsState) -> OrderId | None:
     ours = _OUR_ID.match(report.client_order_id)
     named = OrderId(report.client_order_id if ours is None else ours[1])
     return named if state.order(named) is not None else None
+
+
+def _by_age(known: Iterable[OrderState]) -> tuple[OrderState, ...]:
+    """Sort orders: a map gives them in the order of hashes, which differs from run to run."""
+    return tuple(sorted(known, key=lambda order: (order.decision_seq, order.order_id)))
 
 
 def names_of(known: Iterable[OrderState]) -> Map[str, OrderId]:
