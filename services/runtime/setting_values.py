@@ -5,6 +5,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+from psycopg import Error as PsycopgError
+from psycopg.conninfo import conninfo_to_dict
 
 from contracts.ids import Symbol, is_symbol, is_token
 from contracts.values import is_exact
@@ -98,6 +100,17 @@ class Source:
         if not all(c.isascii() and (c.isalnum() or c in ".-") for c in build):
             raise SettingsError(variable, repr(build), _VERSION_PATTERN_TOLD)
         return f"{base}+{build}"
+
+    def database(self, variable: str, key: str) -> Secret | None:
+        """Read the URL of a PostgreSQL database; one that cannot be read is never shown, it may hold a password."""
+        text = self.text(variable, key)
+        if text is None:
+            return None
+        try:
+            conninfo_to_dict(text)
+        except (PsycopgError, UnicodeError):
+            raise SettingsError(variable, "not readable", "postgresql://user:password@host:port/database") from None
+        return Secret(text)
 
     def refuse_unknown(self, table: str, known: Container[str]) -> None:
         """Raise on a key nobody reads: a misspelt limit must not be taken for a set one."""

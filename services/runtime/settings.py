@@ -113,7 +113,6 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
     table = _read_file(home / SETTINGS_FILE)
     source = Source(environ, table)
     nats_port = source.port("LOCKGATE_NATS_PORT", "nats_port", DEFAULT_NATS_PORT)
-    database_url = source.text("DATABASE_URL", "database_url")
     broker = load_broker(home, Source(environ, table.get("alpaca", {})))
     return Settings(
         home=home,
@@ -125,7 +124,7 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
         limits=_limits(Source(environ, table.get("limits", {}))),
         log_level=source.choice("LOG_LEVEL", "log_level", ("debug", "info", "warning", "error"), "info"),
         log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
-        database_url=None if database_url is None else values.Secret(database_url),
+        database_url=source.database("DATABASE_URL", "database_url"),
         code_version=source.version("LOCKGATE_BUILD", VERSION),
         checkpoint_dir=Path(
             source.text("LOCKGATE_CHECKPOINT_DIR", "checkpoint_dir") or home / "audit" / "checkpoints"

@@ -1,5 +1,6 @@
 """Settings are read once, checked whole, and never guessed."""
 
+import traceback
 from decimal import Decimal
 from pathlib import Path
 
@@ -202,6 +203,23 @@ def test_secrets_do_not_show_themselves(tmp_path):
         assert "very secret" not in shown
         assert "hunter2" not in shown
     assert settings.database_url.value == "postgresql://u:hunter2@db/x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hunter2@db/x",
+        "postgresql://u:hunter2@[db/x",
+        "postgresql://u:hunter2%zz@db/x",
+        "postgresql://u:hunter2@db/x?no_such_option=1",
+        "postgresql://u:hunter2 spaced@db/x",
+    ],
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_showing_its_password(tmp_path, url):
+    with pytest.raises(SettingsError, match="DATABASE_URL") as refused:
+        load_settings(tmp_path, {"DATABASE_URL": url})
+    told = "".join(traceback.format_exception(refused.value))
+    assert "hunter2" not in told
 
 
 def test_a_build_mark_stands_in_the_code_version(tmp_path):
