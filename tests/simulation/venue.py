@@ -124,7 +124,8 @@ class Venue:
             self._emit(event, order)
             for other in self._others(order):
                 self.end(other, "canceled")
-            if event == "canceled" and not self.calm and self.chance.happens(self.temper.late_fill):
+            alone = order.terms.order_class is OrderClass.SIMPLE
+            if event == "canceled" and alone and not self.calm and self.chance.happens(self.temper.late_fill):
                 self._later(self.chance.between(0.001, 3), self._fill_late, order)
 
     def quote(self, symbol: Symbol, quoted: Quoted) -> None:
