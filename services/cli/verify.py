@@ -132,6 +132,10 @@ def _signed(journal: RawJournal, source: Source, asked: _Asked) -> list[SignedCh
             f"cannot verify: no signed checkpoint of account {journal.account} in {folder}, and the chain alone "
             "cannot tell a journal that was rewritten as a whole (to compute it all the same, add --unsigned)"
         )
+    if isinstance(journal, ExportedJournal) and _vouched(journal):
+        return [
+            one for one in signed if one.upto_seq <= journal.manifest.last_seq
+        ]  # later ones speak of what came after
     return signed
 
 

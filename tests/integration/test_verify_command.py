@@ -100,6 +100,20 @@ async def test_a_stream_rewritten_as_a_whole_ends_in_1_by_the_exported_checkpoin
     assert code == CORRUPT
 
 
+async def test_an_export_that_was_signed_is_held_against_the_checkpoints_of_its_time_only(
+    record: Record, run: Run, tmp_path: Path
+):
+    await record.notarize()
+    early, outside = tmp_path / "early", ("--checkpoints", str(record.files.folder))
+    assert (await run("export", str(early), "--to", "15"))[0] == CLEAN
+    code, shown = await run("verify", "--journal", str(early), *outside)
+    assert (code, "clean: 15 messages" in shown, "2 signed checkpoints" in shown) == (CLEAN, True, True), shown
+    manifest = msgspec.json.decode((early / "manifest.json").read_bytes())
+    (early / "manifest.json").write_bytes(msgspec.json.encode(manifest | {"public_key": "", "signature": ""}))
+    code, shown = await run("verify", "--journal", str(early), *outside)
+    assert (code, "its tail was cut off" in shown) == (CORRUPT, True), shown
+
+
 async def test_without_a_server_or_a_checkpoint_it_cannot_be_said(
     record: Record, run: Run, own_nats_server: NatsServer
 ):
