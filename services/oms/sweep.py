@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
-from contracts.enums import OrderStatus
+from contracts.enums import KillMode, OrderStatus
 from contracts.ids import OPERATOR
 from services.oms.brokers.port import Broker, BrokerOrder, BrokerThrottledError, BrokerUnreachableError
 from services.oms.core import OmsCore
@@ -12,6 +13,10 @@ from services.oms.desk import OrderDesk
 from services.oms.kill import KillSwitch
 from services.oms.sender import Sender
 from services.oms.state import key_of
+
+_TAKEN = "pending_new"
+"""The broker has the order and the venue has not: `accepted` is what waits for a market to open, and may wait."""
+STUCK_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,13 @@ class Sweep:
 
     def _is_spared(self, report: BrokerOrder) -> bool:
         order = self._desk.order(key_of(report, self._core.state))
-        return order is not None and self._kill.spares(order)
+        return order is not None and self._kill.spares(order) and not self._is_stuck(report)
+
+    def _is_stuck(self, report: BrokerOrder) -> bool:
+        """Say whether the broker took a closing order long ago and has not put it to work: another one must close."""
+        if self._kill.mode is not KillMode.FLATTEN or report.status != _TAKEN or report.submitted_at is None:
+            return False
+        return self._desk.stamp().at - report.submitted_at > STUCK_AFTER
 
     def _cancels_of_ours(self) -> Iterable[Awaitable[object]]:
         for order in self._core.state.open_orders():

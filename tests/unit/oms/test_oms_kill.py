@@ -4,10 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.enums import KillMode, Side
 from contracts.ids import OPERATOR, OrderId
 from contracts.orders import OrderCancelRequested
+from services.oms.sweep import STUCK_AFTER
 from tests.unit.oms.oms_world import OmsWorld
 from tests.unit.oms.order_stories import AAPL, decision, terms
 from tests.waiting import until
@@ -83,6 +85,24 @@ async def test_a_flatten_spares_the_orders_that_close_positions():
         world.broker.quote(AAPL, Decimal("100.60"), Decimal("100.70"))
         await world.settled(order_id, "filled")
     assert world.broker.book.holdings[AAPL].qty == 0
+
+
+async def test_a_flatten_gives_up_a_closing_order_that_the_broker_took_and_never_put_to_work():
+    world = OmsWorld()
+    async with world.running():
+        opened = await world.approve(decision("i-1", MARKET))
+        await world.settled(opened, "filled")
+        await world.engage(KillMode.FLATTEN)
+        closing = decision("flatten-1", terms(10, Side.SELL, "100.50"), reduces=True, agent=OPERATOR)
+        order_id = await world.approve(closing)
+        await world.settled(order_id, "working")
+        book = world.broker.book.orders
+        book[order_id] = replace(book[order_id], status="pending_new")
+        await world.comparisons(2)
+        assert world.order(order_id).status == "working"
+        world.clock.advance(STUCK_AFTER + timedelta(seconds=1))
+        await world.settled(order_id, "canceled")
+        assert book[order_id].status == "canceled"
 
 
 async def test_a_word_heard_twice_and_stored_once_ends_with_its_release():
