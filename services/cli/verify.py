@@ -133,9 +133,7 @@ def _signed(journal: RawJournal, source: Source, asked: _Asked) -> list[SignedCh
             "cannot tell a journal that was rewritten as a whole (to compute it all the same, add --unsigned)"
         )
     if isinstance(journal, ExportedJournal) and _vouched(journal):
-        end_seq = (
-            journal.manifest.last_seq
-        )  # it was signed that it ends here: later checkpoints tell of what came after
+        end_seq = journal.manifest.last_seq  # signed as the end: later checkpoints tell of what came after
         return [one for one in signed if one.upto_seq <= end_seq]
     return signed
 
