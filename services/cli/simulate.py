@@ -34,6 +34,7 @@ def simulate(*arguments: Passed, home: Home = None) -> int:
         home: The instance's folder; the simulation leaves it alone.
     """
     root = Path(next(iter(services.__path__))).parent
-    env = {**os.environ, "PYTHONPATH": str(root), "LOCKGATE_HOME": str(chosen_home(home))}
+    fixed = {"PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}  # a story is to be told again on any day
+    env = {**os.environ, **fixed, "LOCKGATE_HOME": str(chosen_home(home))}
     given = [argument for argument in arguments if argument != "--"]
     return subprocess.run([sys.executable, "-P", "-m", "tests.simulation", *given], env=env, check=False).returncode  # noqa: S603 - our own module

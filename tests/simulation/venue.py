@@ -207,8 +207,9 @@ class Venue:
         old = new.old
         assert old is not None
         refused = not self.calm and self.chance.happens(self.temper.refused_replace)
-        if refused or old.status != "pending_replace" or new.terms.qty <= old.filled_qty:
-            self._set(new, "rejected")
+        gone = not new.is_open or old.status != "pending_replace"
+        if refused or gone or new.terms.qty <= old.filled_qty:
+            self._set(new, "rejected" if new.is_open else new.status)
             if old.status == "pending_replace":
                 self._set(old, "partially_filled" if old.filled_qty else was)
             self._emit("order_replace_rejected", old)
