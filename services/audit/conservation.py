@@ -113,7 +113,11 @@ class Ledger:
 
     def explains(self, fill: ShownFill) -> bool:
         """Say whether an execution belongs to an order that traces."""
-        return fill.broker_order_id in self._owner_of
+        return self.owns(fill.broker_order_id)
+
+    def owns(self, broker_order_id: str) -> bool:
+        """Say whether one of the broker's orders is known to be an approval's."""
+        return broker_order_id in self._owner_of
 
     def forget_before(self, moment: datetime) -> None:
         """Let approvals go whose orders can no longer stand."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts import subjects
-from contracts.broker import BreakFound, BreakHealed
+from contracts.broker import BreakFound, BreakHealed, BrokerLinkChanged
 from contracts.controls import BreakAccepted
 from contracts.enums import BreakKind
+from contracts.orders import OrderAdopted
 from projections.fence import OPEN_FENCE, admits, raise_fence
 from services.audit.broker_view import BrokerView, ViewUnavailableError
 from services.audit.conservation import Fault, Ledger, Shown
@@ -52,6 +53,8 @@ class ConservationWatch:
         self._read_on = asyncio.Event()
         self._open: dict[str, BreakFound] = {}
         self._accepted: set[str] = set()
+        self._adopted: dict[str, OrderAdopted] = {}
+        self._compared_once = False
         self._seen_to: datetime | None = None
         self._fills_to: datetime | None = None
         self._log = get_logger("audit")
@@ -81,8 +84,20 @@ class ConservationWatch:
                 self._open.pop(key, None)
             case BreakAccepted(kind=BreakKind.ORPHAN, key=key):
                 self._accepted.add(key)
+            case OrderAdopted() as adopted:
+                self._take_adoption(adopted)
+            case BrokerLinkChanged(up=True):
+                self._compared_once = True
             case event:
                 self._ledger.take(event)
+
+    def _take_adoption(self, adopted: OrderAdopted) -> None:
+        """Hear of foreign orders from the OMS too: those it adopts before its first comparison ends stood before us."""
+        key = order_key(adopted.broker_order_id)
+        if self._compared_once:
+            self._adopted[key] = adopted
+        else:
+            self._accepted.add(key)
 
     async def _keep_looking(self) -> None:
         looks = 0
@@ -109,6 +124,7 @@ class ConservationWatch:
         await self._read_to_end()
         for shown in orders:
             await self._judge(shown)
+        await self._judge_adopted()
         for fill in fills:
             if fill.at > fills_since and not self._ledger.explains(fill):
                 shown_as = f"{fill.side} {fill.qty} {fill.symbol} at {fill.price}, execution {fill.activity_id}"
@@ -143,6 +159,18 @@ class ConservationWatch:
             await self._found(fault)
         elif (key := order_key(shown.broker_order_id)) in self._open:
             await self._heal(key, "the journal explains it now")
+
+    async def _judge_adopted(self) -> None:
+        """Judge what the OMS heard of and our looks may miss, should the broker's clock stand elsewhere than ours."""
+        oldest = self._ports.clock.now() - LOOK_BACK
+        while self._adopted:
+            _, adopted = self._adopted.popitem()
+            terms = adopted.terms
+            if adopted.at >= oldest and not self._ledger.owns(adopted.broker_order_id):
+                told = f"{terms.side} {terms.qty} {terms.symbol}, {adopted.client_order_id!r}, heard by the OMS"
+                await self._found(
+                    Fault(broker_order_id=adopted.broker_order_id, approved="nothing that we know", shown=told)
+                )
 
     async def _found(self, fault: Fault) -> None:
         key = order_key(fault.broker_order_id)

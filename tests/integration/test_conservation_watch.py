@@ -12,11 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from contracts import subjects
-from contracts.broker import BreakFound, BreakHealed
+from contracts.broker import BreakFound, BreakHealed, BrokerLinkChanged
 from contracts.controls import BreakAccepted, EpochTaken
 from contracts.decisions import Decision
 from contracts.enums import BreakKind, Role
-from contracts.ids import AccountId, AgentId, IntentId
+from contracts.ids import EXTERNAL, AccountId, AgentId, IntentId, OrderId
+from contracts.orders import OrderAdopted
 from services.audit.broker_view import AlpacaView, ViewUnavailableError
 from services.audit.watch import ConservationWatch, WatchPorts, order_key
 from services.runtime.broker_settings import BrokerSettings, BrokerSource
@@ -167,6 +168,36 @@ def test_what_stood_at_the_broker_before_the_journal_began_is_nobodys_to_approve
             watched.simulator.pin("AAPL", "0.98", "0.99")  # it fills, and its fill is no orphan either
             await watched.looks(12)
         assert watched.written(BreakFound) == []
+
+    asyncio.run(story())
+
+
+def adopted(broker_order_id: str) -> OrderAdopted:
+    assert DECIDED.terms is not None
+    return OrderAdopted(
+        epoch=1,
+        at=datetime.now(UTC),
+        order_id=OrderId(order_key(broker_order_id)),
+        agent=EXTERNAL,
+        client_order_id="by hand",
+        broker_order_id=broker_order_id,
+        broker_status="new",
+        terms=DECIDED.terms,
+    )
+
+
+def test_an_order_that_only_the_oms_heard_of_is_an_orphan_too_unless_it_stood_before_the_first_comparison(
+    watched: Watched,
+) -> None:
+    async def story() -> None:
+        await watched.began(datetime.now(UTC) - timedelta(seconds=5))
+        link = BrokerLinkChanged(epoch=1, at=datetime.now(UTC), up=True, detail="orders compared")
+        events = (adopted("stood-before"), link, adopted("came-later"))
+        for event in events:
+            await watched.journal.append(subjects.broker(PAPER), event)
+        async with watched.watching():
+            await watched.looks()
+        assert [found.key for found in watched.written(BreakFound)] == ["ext-came-later"]
 
     asyncio.run(story())
 
