@@ -92,7 +92,7 @@ class ConservationWatch:
                 self._ledger.take(event)
 
     def _take_adoption(self, adopted: OrderAdopted) -> None:
-        """Hear of foreign orders from the OMS too: those it adopts before its first comparison ends stood before us."""
+        """Hear of foreign orders from the OMS; those it adopts before its first comparison ends stood before us."""
         key = order_key(adopted.broker_order_id)
         if self._compared_once:
             self._adopted[key] = adopted
