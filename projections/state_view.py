@@ -12,6 +12,7 @@ from contracts.orders import OrderTerms
 from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
+from projections.trading_state import trading_state_of
 
 _MILLIONTH = Decimal("0.000001")
 
@@ -98,13 +99,12 @@ def _shown(number: Decimal) -> Decimal:
 
 def view_of(state: AccountState, place: Place) -> AccountView:
     """Show a folded state; headroom and pace are those of the moment at which its last event was written."""
-    halts, breaches = _halts(state), _breaches(state)
-    reduced = TradingState.REDUCE_ONLY if breaches else TradingState.ACTIVE
+    trading_state, causes = trading_state_of(state)
     totals = state.exposure.totals
     return AccountView(
         place=place,
-        trading_state=TradingState.HALTED if halts else reduced,
-        halts=(*halts, *breaches),
+        trading_state=trading_state,
+        halts=causes,
         kill=_kill(state),
         limits_version=state.limits_version,
         limits=state.limits,
@@ -119,25 +119,6 @@ def view_of(state: AccountState, place: Place) -> AccountView:
         positions=tuple(_position(state, symbol) for symbol in sorted(state.positions) if _counts(state, symbol)),
         open_orders=tuple(_open_orders(state)),
     )
-
-
-def _halts(state: AccountState) -> tuple[str, ...]:
-    blocked = state.observed is not None and state.observed.trading_blocked
-    halts = {"kill_switch": state.kill is not None, "no_limits": state.limits is None, "blocked_by_broker": blocked}
-    return tuple(name for name, holds in halts.items() if holds)
-
-
-def _breaches(state: AccountState) -> tuple[str, ...]:
-    if state.limits is None:
-        return ()
-    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
-    breaches = {
-        "daily_loss": loss_usd is not None and loss_usd >= state.limits.max_daily_loss_usd,
-        "drawdown": fall_usd is not None and fall_usd >= state.limits.max_drawdown_usd,
-        "account_unknown": loss_usd is None or fall_usd is None,
-        "break_with_broker": bool(state.breaks),
-    }
-    return tuple(name for name, holds in breaches.items() if holds)
 
 
 def _headroom(state: AccountState, at: datetime | None) -> Headroom:

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from contracts.enums import BreakKind, TradingState
 from contracts.ids import AccountId
 from contracts.limits import LimitSet
 from contracts.values import ZERO
@@ -12,6 +11,7 @@ from projections.exposure import SymbolExposure, worst
 from projections.headroom import headroom
 from projections.pace import orders_in_window
 from projections.positions import Position
+from projections.trading_state import trading_state_of
 from services.gateway.answers import (
     Balances,
     DayAnswer,
@@ -84,40 +84,6 @@ def risk_state_answer(at: Moment) -> RiskStateAnswer:
         state_seq=at.seq,
         as_of=at.as_of,
     )
-
-
-def trading_state_of(state: AccountState) -> tuple[TradingState, tuple[str, ...]]:
-    """Say what the account may do, and why not more; orders that only reduce a position always may."""
-    halts = (*(reason for reason, holds in _halts(state).items() if holds), *_breaks(state, orphans=True))
-    if halts:
-        return TradingState.HALTED, halts
-    breaches = _breaches(state, state.limits) if state.limits is not None else ()
-    breaches = (*breaches, *_breaks(state, orphans=False))
-    return (TradingState.REDUCE_ONLY, breaches) if breaches else (TradingState.ACTIVE, ())
-
-
-def _halts(state: AccountState) -> dict[str, bool]:
-    return {
-        "kill_switch": state.kill is not None,
-        "no_limits": state.limits is None,
-        "blocked_by_broker": state.observed is not None and state.observed.trading_blocked,
-    }
-
-
-def _breaks(state: AccountState, *, orphans: bool) -> tuple[str, ...]:
-    """Name what differs from the broker's books; an order that nobody approved is the graver kind."""
-    named = (name for name, found in state.breaks.items() if (found.kind is BreakKind.ORPHAN) is orphans)
-    return tuple(f"break {name}" for name in sorted(named))
-
-
-def _breaches(state: AccountState, limits: LimitSet) -> tuple[str, ...]:
-    loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
-    breached = {
-        "daily_loss": loss_usd is not None and loss_usd >= limits.max_daily_loss_usd,
-        "drawdown": fall_usd is not None and fall_usd >= limits.max_drawdown_usd,
-        "account_unknown": loss_usd is None or fall_usd is None,
-    }
-    return tuple(name for name, holds in breached.items() if holds)
 
 
 def _headroom(at: Moment) -> RiskHeadroom:
