@@ -11,6 +11,7 @@ from contracts.decisions import Check
 from contracts.reasons import DenialCode, Reason
 from services.risk.checks.account import (
     check_account_age,
+    check_account_blocked,
     check_daily_loss,
     check_daily_trades,
     check_drawdown,
@@ -42,6 +43,7 @@ CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
     (check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
     (check_breaks, (C.RECONCILIATION_BREAK,)),
     (check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
+    (check_account_blocked, (C.NO_ACCOUNT, C.ACCOUNT_BLOCKED)),
     (check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
     (check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
     (check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),

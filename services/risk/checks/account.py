@@ -23,6 +23,19 @@ def check_account_age(at: Situation) -> Finding:
     return fresh("account_age", C.STALE_ACCOUNT, ("the broker's figures are", age, at.limits.account_age_max_ms))
 
 
+def check_account_blocked(at: Situation) -> Finding:
+    """An account that the broker has blocked takes no new risk, and neither does one of which nobody knows."""
+    if at.reduces:
+        return exempt("account_blocked")
+    seen = at.state.observed
+    if seen is None:
+        return missing("account_blocked", C.NO_ACCOUNT, "the broker has not yet reported the account")
+    if not seen.trading_blocked:
+        return clear("account_blocked")
+    message = "the broker has blocked trading in this account: ask the broker why"
+    return denied("account_blocked", Reason(code=C.ACCOUNT_BLOCKED, message=message, needs_human=True))
+
+
 def check_daily_loss(at: Situation) -> Finding:
     """Equity since the previous close, realised and unrealised, may not have fallen by the limit or more."""
     if at.reduces:

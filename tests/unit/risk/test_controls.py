@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -88,6 +89,7 @@ def being_replaced() -> AccountState:
 
 
 BROKEN = BreakFound(epoch=1, at=NOW, kind=BreakKind.POSITION, key="AAPL", ours="1", theirs="2", since=NOW)
+BLOCKED = msgspec.structs.replace(observed(), trading_blocked=True)
 RELEASED = KillReleased(epoch=0, at=NOW, by="op", reason="over")
 OPEN = evidence(quote())
 WIDE = evidence(quote("99.50", "100.50"))
@@ -110,6 +112,7 @@ AT_THE_LIMIT = [
     pytest.param(ready(symbol_allowlist=("AAPL",)), body(), OPEN, id="allowlist"),
     pytest.param(state_of(*READY, kill(), RELEASED), body(), OPEN, id="kill switch"),
     pytest.param(state_of(*READY, bought("10")), body(side="sell", qty="10"), OPEN, id="crosses zero"),
+    pytest.param(state_of(limits_set(), BLOCKED, bought("1")), body(side="sell", qty="1"), OPEN, id="blocked, exit"),
 ]
 
 
@@ -154,6 +157,7 @@ ROWS = [
     Row(C.RECONCILIATION_BREAK, state_of(*READY, BROKEN), body(), OPEN, "0", "1"),
     Row(C.NO_ACCOUNT, state_of(limits_set()), body(), OPEN),
     Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW - 60_001 * MS)), body(), OPEN, "60000", "60001"),
+    Row(C.ACCOUNT_BLOCKED, state_of(limits_set(), BLOCKED), body(), OPEN),
     Row(C.STALE_ACCOUNT, state_of(limits_set(), observed(at=NOW + 60_001 * MS)), body(), OPEN, "60000", "-60001"),
     Row(C.NO_ACCOUNT, state_of(limits_set(), observed("NaN")), body(), OPEN),
     Row(C.NO_ACCOUNT, state_of(limits_set(), observed("sNaN")), body(), OPEN),
