@@ -27,7 +27,6 @@ from contracts.orders import (
     OrderWorking,
 )
 from projections import account
-from projections.positions import signed
 from services.risk.decider import Stamp, Stated, decide
 
 OPEN = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -210,8 +209,3 @@ def _endless(day: _Day, count: int) -> Iterator[Written]:
         if days < DAYS - 1 and day.seq >= count * (days + 1) // DAYS:
             days += 1
             day.now = OPEN + timedelta(days=days)
-
-
-def signed_qty(fill: OrderFilled) -> Decimal:
-    """Give what a fill does to its position, for sums by hand."""
-    return signed(fill.side, fill.qty)

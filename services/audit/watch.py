@@ -137,14 +137,18 @@ class ConservationWatch:
 
     async def _stood_before_us(self) -> set[str]:
         """Name the open orders that stood at the broker before this journal began: nobody here could approve them."""
-        began, now = self._ledger.began_at, self._ports.clock.now()
+        began = self._began_at()
         earlier = await self._ports.view.open_orders()
-        return {order_key(o.broker_order_id) for o in earlier if (o.submitted_at or now) < (began or now)}
+        return {order_key(o.broker_order_id) for o in earlier if o.submitted_at and o.submitted_at < began}
+
+    def _began_at(self) -> datetime:
+        if self._ledger.began_at is None:
+            raise AssertionError("audit holds an epoch of this journal, so one must stand in it")
+        return self._ledger.began_at
 
     def _since(self, seen_to: datetime | None) -> datetime:
-        began = self._ledger.began_at or self._ports.clock.now()
         newest = self._ports.clock.now() - LOOK_BACK if seen_to is None else seen_to - OVERLAP
-        return max(began, newest)
+        return max(self._began_at(), newest)
 
     async def _read_to_end(self) -> None:
         """Wait until the ledger has read what the journal held when this was called."""
