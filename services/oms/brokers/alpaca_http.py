@@ -1,18 +1,22 @@
 """One pooled HTTP client for Alpaca's trading API: explicit timeouts, no redirects, no proxies, no retries.
 
-aiohttp never repeats a POST; it repeats a DELETE only when a pooled connection turns out to be closed, which
-is harmless, since a cancel asked twice is a cancel. The keys travel in headers alone and are in no message.
+The pool never repeats a POST or a PATCH; it repeats a GET or a DELETE only when a kept connection turns out to be
+closed, which is harmless, since a cancel asked twice is a cancel. The keys travel in headers alone and show in no
+message.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-
-import aiohttp
 
 from services.oms.brokers.budget import Purpose, RateLimitTold, RequestBudget
+from services.oms.brokers.http_answer import HttpAnswer
+from services.oms.brokers.http_connection import NoAnswerError, NotSentError
+from services.oms.brokers.http_pool import HttpPool
+from services.oms.brokers.http_request import Address, RequestWriter
 from services.runtime.ports import Clock
+
+__all__ = ["AlpacaHttp", "AlpacaKeys", "Answer", "BudgetSpentError", "HttpTimeouts", "NoAnswerError", "NotSentError"]
 
 _TOO_MANY = 429
 _WAIT_DEFAULT_MS = 1_000
@@ -22,8 +26,10 @@ _EXIT_WAIT_MAX_MS = 1_000
 """A cancel or a reducing order that met a 429 is asked again this soon, whatever the answer asked for."""
 _READ_WAIT_MAX_MS = 5_000
 _PURPOSES = {"GET": Purpose.READ, "DELETE": Purpose.EXIT}
-_CONNECTIONS_MAX = 64
-_KEEPALIVE_S = 60
+_MAY_REPEAT = frozenset({"GET", "DELETE"})
+_NOTHING_TOLD = RateLimitTold()
+_DIGITS_MAX = 12
+"""A longer number in a header is no time and no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,6 @@ class Answer:
     retry_after_ms: int
 
 
-class NotSentError(Exception):
-    """No connection came about: the request certainly never left."""
-
-
 class BudgetSpentError(NotSentError):
     """Our own count of requests, or the broker's, says wait: the request never left."""
 
@@ -62,10 +64,6 @@ class BudgetSpentError(NotSentError):
         """Keep how long to wait."""
         super().__init__(f"the request budget is spent for another {wait_ms} ms")
         self.wait_ms = wait_ms
-
-
-class NoAnswerError(Exception):
-    """The request may have arrived; no answer came in time."""
 
 
 class AlpacaHttp:
@@ -82,19 +80,12 @@ class AlpacaHttp:
         """Open the pool; connections are made when first needed."""
         timeouts = timeouts or HttpTimeouts()
         self.budget = budget or RequestBudget()
-        self._base_url = base_url.rstrip("/")
         self._clock = clock
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, keepalive_timeout=_KEEPALIVE_S),
-            headers={
-                "APCA-API-KEY-ID": keys.key_id,
-                "APCA-API-SECRET-KEY": keys.secret_key,
-                "Content-Type": "application/json",
-            },
-            timeout=aiohttp.ClientTimeout(total=timeouts.answer_ms / 1000, connect=timeouts.connect_ms / 1000),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
+        address = Address.of(base_url)
+        self._requests = RequestWriter(
+            address, {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret_key}
         )
+        self._pool = HttpPool(address, timeouts.connect_ms, timeouts.answer_ms)
 
     async def send(
         self,
@@ -112,18 +103,12 @@ class AlpacaHttp:
         """
         purpose = purpose or _PURPOSES.get(method, Purpose.NEW_RISK)
         await self._take_turn(purpose)
-        told = RateLimitTold()
+        told = _NOTHING_TOLD
         try:
-            async with self._session.request(
-                method, self._base_url + path, params=params, data=body, allow_redirects=False
-            ) as response:
-                told = self._told(response.headers)
-                content = await response.read()
-                return Answer(response.status, content, self._wait_ms(response, purpose))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSentError(_describe(error)) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoAnswerError(_describe(error)) from error
+            request = self._requests.write(method, path, params, body)
+            answer = await self._pool.send(request, may_repeat=method in _MAY_REPEAT)
+            told = self._told(answer.headers)
+            return Answer(answer.status, answer.body, self._wait_ms(answer, purpose))
         finally:
             self.budget.ended(self._clock.monotonic_ms(), told)
 
@@ -142,40 +127,31 @@ class AlpacaHttp:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        await self._pool.close()
 
-    def _wait_ms(self, response: aiohttp.ClientResponse, purpose: Purpose) -> int:
-        headers = response.headers
-        asked = _retry_after_ms(headers) or _reset_ms(headers, self._clock.now()) or _WAIT_DEFAULT_MS
+    def _wait_ms(self, answer: HttpAnswer, purpose: Purpose) -> int:
+        asked = self._asked_ms(answer.headers) or _WAIT_DEFAULT_MS
         wait_ms = min(max(asked, _WAIT_MIN_MS), _WAIT_MAX_MS)
-        if response.status == _TOO_MANY:
+        if answer.status == _TOO_MANY:
             self.budget.refused(self._clock.monotonic_ms(), wait_ms)
         return min(wait_ms, _EXIT_WAIT_MAX_MS) if purpose is Purpose.EXIT else wait_ms
 
+    def _asked_ms(self, headers: Mapping[str, str]) -> int | None:
+        retry_after_s = _number(headers, "retry-after")
+        return retry_after_s * 1000 if retry_after_s else self._reset_ms(headers)
+
     def _told(self, headers: Mapping[str, str]) -> RateLimitTold:
         return RateLimitTold(
-            limit=_number(headers, "X-RateLimit-Limit"),
-            remaining=_number(headers, "X-RateLimit-Remaining"),
-            reset_in_ms=_reset_ms(headers, self._clock.now()),
+            limit=_number(headers, "x-ratelimit-limit"),
+            remaining=_number(headers, "x-ratelimit-remaining"),
+            reset_in_ms=self._reset_ms(headers),
         )
+
+    def _reset_ms(self, headers: Mapping[str, str]) -> int | None:
+        reset_at_s = _number(headers, "x-ratelimit-reset")
+        return None if reset_at_s is None else reset_at_s * 1000 - int(self._clock.now().timestamp() * 1000)
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(name, "")
-    return int(text) if text.isdecimal() else None
-
-
-def _retry_after_ms(headers: Mapping[str, str]) -> int | None:
-    text = headers.get("Retry-After", "")
-    return int(text) * 1000 if text.isdecimal() else None
-
-
-def _reset_ms(headers: Mapping[str, str], now: datetime) -> int | None:
-    text = headers.get("X-RateLimit-Reset", "")
-    if not text.isdecimal():
-        return None
-    return int(text) * 1000 - int(now.timestamp() * 1000)
-
-
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS_MAX else None
