@@ -169,6 +169,7 @@ def test_a_refused_connection_means_that_nothing_was_sent():
         ({"X-RateLimit-Reset": "1"}, 100),
         ({"Retry-After": "86400"}, 60_000),
         ({"Retry-After": "soon"}, 1_000),
+        ({"Retry-After": "9" * 5_000}, 1_000),
         ({}, 1_000),
     ],
 )

@@ -327,6 +327,46 @@ def test_closing_ends_what_waits_and_sends_nothing_more(run: Run):
     run(story())
 
 
+def test_closing_takes_no_half_of_an_answer_for_the_whole(run: Run):
+    async def story():
+        async with pool_at(always(UNTIL_THE_END)) as (pool, _server):
+            waiting = asyncio.create_task(got(pool))
+            await until(lambda: any(connection._has_heard for connection in pool._open))
+            await pool.close()
+            with pytest.raises(NoAnswerError):
+                await waiting
+
+    run(story())
+
+
+def test_a_caller_canceled_as_the_answer_comes_leaves_no_connection_behind(run: Run):
+    async def story():
+        async with pool_at(silence) as (pool, server):
+            waiting = asyncio.create_task(posted(pool))
+            await until(lambda: server.requests)
+            (connection,) = pool._open
+            connection.data_received(WHOLE)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            assert waiting.cancelled()
+            await until(lambda: server.ended == 1)
+            assert not pool._open
+
+    run(story())
+
+
+def test_a_kept_connection_that_was_reset_unseen_is_never_picked(run: Run):
+    async def story():
+        async with pool_at(always()) as (pool, server):
+            await posted(pool)
+            (connection,) = pool._idle
+            connection._transport.abort()  # as the loop does on a reset, a step before it tells
+            assert await posted(pool) == b"{}"
+            assert server.connections == 2
+
+    run(story())
+
+
 def test_small_writes_are_not_held_back(run: Run):
     async def story():
         async with pool_at(always()) as (pool, _server):

@@ -28,40 +28,49 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[["HttpConnection"], None]) -> None:
         """Tell `on_lost` once, when the connection has ended."""
-        self.is_usable = False
-        """Whether a request may be written: connected, between two answers, and nothing came unasked."""
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._reader = AnswerReader()
         self._waiter: asyncio.Future[HttpAnswer] | None = None
+        self._is_ready = False
         self._has_heard = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Say whether a request may be written: connected, between two answers, and nothing came unasked."""
+        return self._is_ready and not self._transport.is_closing()
 
     async def exchange(self, request: bytes, until_ms: int) -> HttpAnswer:
         """Write a request and give its whole answer, or raise `NoAnswerError`; the time is the loop's own."""
         self._waiter = waiter = self._loop.create_future()
-        self._has_heard = self.is_usable = False
-        timer = self._loop.call_at(until_ms / 1000, self._fail, "no whole answer in time")
-        self._transport.write(request)
+        self._is_ready = self._has_heard = False
+        timer = self._loop.call_at(until_ms / 1000, self.abort, "no whole answer in time")
         try:
+            self._transport.write(request)
             return await waiter
+        except asyncio.CancelledError:
+            self._is_ready = False  # even if the answer has just come: nobody is there to keep the connection
+            raise
         finally:
             timer.cancel()
             self._waiter = None
-            if not self.is_usable:
+            if not self._is_ready:
                 self._transport.abort()
 
-    def abort(self) -> None:
+    def abort(self, reason: str = "the connection was closed") -> None:
         """End the connection now; who waits for an answer gets none."""
-        self.is_usable = False
+        self._is_ready = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(NoAnswerError(reason))
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Be ready for the first request; both loops have set TCP_NODELAY."""
         self._transport = cast("asyncio.Transport", transport)
-        self.is_usable = True
+        self._is_ready = True
 
     def data_received(self, data: bytes) -> None:
-        """Read on; bytes that nobody waits for can only be taken for the answer to something else."""
+        """Read on; bytes that nobody waits for could only be taken for the answer to something else."""
         waiter = self._waiter
         if waiter is None or waiter.done():
             self.abort()
@@ -70,19 +79,19 @@ class HttpConnection(asyncio.Protocol):
         try:
             answer = self._reader.feed(data)
         except MalformedAnswerError as error:
-            self._fail(str(error))
+            self.abort(str(error))
             return
         if answer is not None:
-            self.is_usable = self._reader.keeps_alive
+            self._is_ready = self._reader.keeps_alive
             waiter.set_result(answer)
 
     def eof_received(self) -> None:
         """Be picked no more: the server will not answer another request."""
-        self.is_usable = False
+        self._is_ready = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: an answer without a length is whole now, any other will never be."""
-        self.is_usable = False
+        self._is_ready = False
         self._on_lost(self)
         waiter = self._waiter
         if waiter is None or waiter.done():
@@ -95,8 +104,3 @@ class HttpConnection(asyncio.Protocol):
             waiter.set_exception(NoAnswerError(f"the connection ended within the answer: {cause}"))
         else:
             waiter.set_exception(NothingCameError(f"the connection ended before an answer: {cause}"))
-
-    def _fail(self, reason: str) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(NoAnswerError(reason))
-            self.abort()
