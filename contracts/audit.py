@@ -11,6 +11,14 @@ class ChainCheckpoint(Event, frozen=True, kw_only=True, tag="audit.checkpoint.v1
     digest: str
 
 
+class WatchReported(Event, frozen=True, kw_only=True, tag="audit.watch_reported.v1"):
+    """What the independent watch over the broker can say of itself: whether it sees, and how far it has read."""
+
+    blind: bool
+    read_seq: int
+    detail: str = ""
+
+
 class SignedCheckpoint(Value, frozen=True, kw_only=True, tag_field="type", tag="audit.signed_checkpoint.v1"):
     """What audit vouches for outside the journal; whoever keeps it can prove that the journal is still the same.
 
@@ -55,5 +63,5 @@ class ExportManifest(Value, frozen=True, kw_only=True, tag_field="type", tag="au
     signature: str = ""
 
 
-type AuditEvent = ChainCheckpoint
+type AuditEvent = ChainCheckpoint | WatchReported
 type Signable = SignedCheckpoint | ExportManifest

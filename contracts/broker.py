@@ -88,6 +88,53 @@ class BreakHealed(Event, frozen=True, kw_only=True, tag="broker.break_healed.v1"
     detail: str
 
 
+class Throttled(Event, frozen=True, kw_only=True, tag="broker.throttled.v1"):
+    """The broker refused a request because there were too many (HTTP 429)."""
+
+    retry_after_ms: int
+
+
+class Asset(Value, frozen=True, kw_only=True):
+    """What the broker says may be done with one symbol; the maintenance margin is in percent of the value."""
+
+    symbol: Symbol
+    tradable: bool
+    shortable: bool = False
+    easy_to_borrow: bool = False
+    fractionable: bool = False
+    marginable: bool = False
+    maintenance_pct: Decimal | None = None
+
+
+class AssetsObserved(Event, frozen=True, kw_only=True, tag="broker.assets_observed.v1"):
+    """The broker's word on each of these symbols; of others it says nothing."""
+
+    assets: tuple[Asset, ...]
+
+
+class Session(Value, frozen=True, kw_only=True):
+    """One day on which the exchange trades, from the opening to the closing bell."""
+
+    trading_day: date
+    open_at: Moment
+    close_at: Moment
+
+
+class SessionsObserved(Event, frozen=True, kw_only=True, tag="broker.sessions_observed.v1"):
+    """The exchange's sessions from a day on, oldest first; it is closed on days between them that are not named."""
+
+    sessions: tuple[Session, ...]
+
+
 type BrokerEvent = (
-    AccountObserved | BrokerLinkChanged | Reconciled | PositionAdopted | CashMoved | BreakFound | BreakHealed
+    AccountObserved
+    | BrokerLinkChanged
+    | Reconciled
+    | PositionAdopted
+    | CashMoved
+    | BreakFound
+    | BreakHealed
+    | Throttled
+    | AssetsObserved
+    | SessionsObserved
 )

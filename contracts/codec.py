@@ -21,7 +21,19 @@ NESTING_MAX = 256
 """More opening brackets than this are refused in an intent. Decisions embed intents, one level deeper: one that can
 just be read here would otherwise be a decision that nobody can read, and so the end of its journal."""
 _NUMBERS = frozenset(
-    {"qty", "percent", "notional_usd", "limit_price", "stop_price", "trail_price", "trail_percent", "trail"}
+    {
+        "qty",
+        "percent",
+        "notional_usd",
+        "limit_price",
+        "stop_price",
+        "trail_price",
+        "trail_percent",
+        "trail",
+        "if_position",
+        "expected_price",
+        "price_tolerance_bps",
+    }
 )
 _PARTS = frozenset({"take_profit", "stop_loss"})
 

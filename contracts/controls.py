@@ -4,7 +4,10 @@ from decimal import Decimal
 
 from contracts.base import Event, Value
 from contracts.enums import BreakKind, KillMode, Role
-from contracts.limits import LimitSet
+from contracts.ids import AgentId
+from contracts.limits import LimitOverride, LimitSet
+from contracts.mandates import Mandate
+from contracts.scopes import ACCOUNT, ScopeText
 
 
 class LimitsSet(Event, frozen=True, kw_only=True, tag="control.limits_set.v1"):
@@ -12,6 +15,44 @@ class LimitsSet(Event, frozen=True, kw_only=True, tag="control.limits_set.v1"):
 
     version: int
     limits: LimitSet
+    by: str
+    reason: str
+
+
+class LayerSet(Event, frozen=True, kw_only=True, tag="control.layer_set.v1"):
+    """From here on one layer adds these limits to the account's, or none any more; its versions count up from one."""
+
+    scope: ScopeText
+    version: int
+    limits: LimitOverride | None
+    by: str
+    reason: str
+
+
+class MandateGranted(Event, frozen=True, kw_only=True, tag="control.mandate_granted.v1"):
+    """From here on an agent may do what its mandate says, in place of any earlier one; versions count up from one."""
+
+    agent: AgentId
+    version: int
+    mandate: Mandate
+    by: str
+    reason: str
+
+
+class MandateRevoked(Event, frozen=True, kw_only=True, tag="control.mandate_revoked.v1"):
+    """An agent may take no new risk any more; what it holds it may still reduce."""
+
+    agent: AgentId
+    version: int
+    by: str
+    reason: str
+
+
+class TripReset(Event, frozen=True, kw_only=True, tag="control.trip_reset.v1"):
+    """A person looked at why trading stopped by itself, and lets it go on."""
+
+    scope: ScopeText
+    trip: str
     by: str
     reason: str
 
@@ -45,13 +86,15 @@ class KillEngaged(Event, frozen=True, kw_only=True, tag="control.kill_engaged.v1
     mode: KillMode
     by: str
     reason: str
+    scope: ScopeText = ACCOUNT
 
 
 class KillReleased(Event, frozen=True, kw_only=True, tag="control.kill_released.v1"):
-    """The kill switch is off again; a person said why."""
+    """The kill switch of one scope is off again; a person said why."""
 
     by: str
     reason: str
+    scope: ScopeText = ACCOUNT
 
 
 class BreakAccepted(Event, frozen=True, kw_only=True, tag="control.break_accepted.v1"):
@@ -71,4 +114,14 @@ class EpochTaken(Event, frozen=True, kw_only=True, tag="epoch.taken.v1"):
     code_version: str
 
 
-type ControlEvent = LimitsSet | LimitsProposed | KillEngaged | KillReleased | BreakAccepted
+type ControlEvent = (
+    LimitsSet
+    | LimitsProposed
+    | LayerSet
+    | MandateGranted
+    | MandateRevoked
+    | KillEngaged
+    | KillReleased
+    | TripReset
+    | BreakAccepted
+)

@@ -8,7 +8,7 @@ import msgspec
 from contracts.base import Event, Moment, Value
 from contracts.enums import Action, Outcome, Side
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
-from contracts.market import Quote, RegimeChanged
+from contracts.market import Quote, RegimeChanged, SymbolStats, SymbolStatus
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 
@@ -57,6 +57,26 @@ class Evidence(Value, frozen=True, kw_only=True):
     trading_day: date
     quote: Quote | None = None
     regime: RegimeChanged | None = None
+    stats: SymbolStats | None = None
+    status: SymbolStatus | None = None
+
+
+class Adjustment(Value, frozen=True, kw_only=True):
+    """One thing that makes an order smaller than was asked: by which factor, and why."""
+
+    name: str
+    factor: Decimal
+    note: str = ""
+
+
+class Sizing(Value, frozen=True, kw_only=True):
+    """Advice on how many shares to trade; it binds nobody."""
+
+    requested_qty: Decimal
+    recommended_qty: Decimal
+    risk_usd: Decimal
+    stop_distance_usd: Decimal
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
@@ -65,7 +85,9 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     `malformed` holds the bytes instead when they are not JSON. `state_seq` is the journal sequence up to
     which risk had folded what others wrote, `intent_seq` the intent's place in the stream of intents (0 when
     risk itself stated the intent, to flatten), from which risk goes on after a restart. `order_ids` are the orders
-    that an approved cancel of all names.
+    that an approved cancel of all names. `on_behalf_of` is the agent whose held intent an operator let go: the order
+    is that agent's. `digest` tells equal bodies of denied intents from others, `held_until` how long an intent
+    waits for a person. `layers_version` counts what changed layers and mandates.
     """
 
     agent: AgentId
@@ -85,5 +107,11 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     code_version: str
     valid_until: Moment | None = None
     intent_seq: int = 0
+    layers_version: int = 0
+    on_behalf_of: AgentId | None = None
+    strategy: str | None = None
+    sizing: Sizing | None = None
+    digest: str | None = None
+    held_until: Moment | None = None
     intent: msgspec.Raw = msgspec.field(default_factory=lambda: NO_INTENT)
     malformed: bytes | None = None

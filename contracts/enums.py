@@ -48,11 +48,12 @@ class LegRole(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What risk answered."""
+    """What risk answered; nothing comes of what would have been approved, which was asked as a dry run."""
 
     APPROVED = "approved"
     DENIED = "denied"
     HELD = "held"
+    WOULD_APPROVE = "would_approve"
 
 
 class Action(StrEnum):
@@ -125,6 +126,7 @@ class EndCause(StrEnum):
     DECISION_STALE = "decision_stale"
     KILL_SWITCH = "kill_switch"
     NEVER_ARRIVED = "never_arrived"
+    TOO_OLD = "too_old"
 
 
 class BreakKind(StrEnum):

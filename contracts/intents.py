@@ -1,6 +1,11 @@
 """What an agent or a person asks for: untrusted input, so every field is checked again by risk.
 
 Quantities are shares, prices USD per share, percentages of 100.
+
+What takes or changes risk may be stated on conditions: `if_position` is the signed quantity that must be held in the
+symbol, `if_state_seq` the journal sequence after which nothing may have happened in it, `expected_price` the price
+from which the market's far side may have moved by `price_tolerance_bps` at most, to the worse. A `dry_run` is decided
+like any other and comes to nothing.
 """
 
 from decimal import Decimal
@@ -10,7 +15,7 @@ import msgspec
 
 from contracts.base import Message, Value
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
-from contracts.ids import TOKEN_PATTERN, IntentId, OrderId, Symbol
+from contracts.ids import TOKEN_PATTERN, AgentId, IntentId, OrderId, Symbol
 
 INTENT_BYTES_MAX = 32_768
 """The stream refuses a longer intent, so that a decision, which embeds it, stays small."""
@@ -61,6 +66,11 @@ class SubmitIntent(Message, frozen=True, kw_only=True, tag="intent.submit.v1"):
     order_class: OrderClass = OrderClass.SIMPLE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
+    if_position: Decimal | None = None
+    if_state_seq: int | None = None
+    expected_price: Decimal | None = None
+    price_tolerance_bps: Decimal | None = None
+    dry_run: bool = False
     meta: IntentMeta = IntentMeta()
 
 
@@ -73,10 +83,15 @@ class CancelIntent(Message, frozen=True, kw_only=True, tag="intent.cancel.v1"):
 
 
 class CancelAllIntent(Message, frozen=True, kw_only=True, tag="intent.cancel_all.v1"):
-    """A wish to cancel every open order of one's own, or those in one symbol."""
+    """A wish to cancel every open order of one's own, or those in one symbol; the operator may name whose.
+
+    With `entries_only`, orders that reduce a position go on working.
+    """
 
     intent_id: IntentId
     symbol: Symbol | None = None
+    agent: AgentId | None = None
+    entries_only: bool = False
     meta: IntentMeta = IntentMeta()
 
 
@@ -87,6 +102,11 @@ class CloseIntent(Message, frozen=True, kw_only=True, tag="intent.close.v1"):
     symbol: Symbol
     qty: Decimal | None = None
     percent: Decimal | None = None
+    if_position: Decimal | None = None
+    if_state_seq: int | None = None
+    expected_price: Decimal | None = None
+    price_tolerance_bps: Decimal | None = None
+    dry_run: bool = False
     meta: IntentMeta = IntentMeta()
 
 
@@ -103,6 +123,11 @@ class ReplaceIntent(Message, frozen=True, kw_only=True, tag="intent.replace.v1")
     stop_price: Decimal | None = None
     trail: Decimal | None = None
     time_in_force: TimeInForce | None = None
+    if_position: Decimal | None = None
+    if_state_seq: int | None = None
+    expected_price: Decimal | None = None
+    price_tolerance_bps: Decimal | None = None
+    dry_run: bool = False
     meta: IntentMeta = IntentMeta()
 
 

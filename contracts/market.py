@@ -53,6 +53,23 @@ class SymbolStatus(Message, frozen=True, kw_only=True, tag="status.v1"):
     source: str
 
 
+class SymbolStats(Message, frozen=True, kw_only=True, tag="stats.v1"):
+    """What is usual for one symbol, from its bars: a price that no single quote makes, its range, its volume.
+
+    `last_price` is the close of the newest bar that began at `last_at`; `atr_usd` the average true range of daily
+    bars (USD per share), `daily_volume` the average shares a day. What is not known yet is none.
+    """
+
+    symbol: Symbol
+    last_price: Decimal
+    last_at: Moment
+    prior_close: Decimal | None = None
+    atr_usd: Decimal | None = None
+    daily_volume: Decimal | None = None
+    at: Moment
+    source: str
+
+
 class RegimeChanged(Message, frozen=True, kw_only=True, tag="regime.changed.v1"):
     """The named condition of one symbol (or `_market`) became another; `reasons` says what was measured."""
 
@@ -64,4 +81,4 @@ class RegimeChanged(Message, frozen=True, kw_only=True, tag="regime.changed.v1")
     at: Moment
 
 
-type MarketMessage = Quote | Bar | SymbolStatus
+type MarketMessage = Quote | Bar | SymbolStatus | SymbolStats

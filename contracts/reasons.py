@@ -4,6 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from contracts.base import Value
+from contracts.scopes import Scope
 
 
 class DenialCode(StrEnum):
@@ -76,7 +77,8 @@ class RefusalCode(StrEnum):
 class Reason(Value, frozen=True, kw_only=True):
     """A denial that a program can act on: what was measured, what is allowed, what would pass.
 
-    `limit`, `attempted` and `headroom` carry the unit of the check (USD, bps, ms or a count).
+    `limit`, `attempted` and `headroom` carry the unit of the check (USD, bps, ms, percent or a count). `scope` names
+    the layer whose limit it is, where it is not the account's.
     """
 
     code: DenialCode
@@ -88,3 +90,4 @@ class Reason(Value, frozen=True, kw_only=True):
     retryable: bool = False
     retry_after_ms: int | None = None
     needs_human: bool = False
+    scope: Scope | None = None

@@ -125,6 +125,11 @@ def status(symbol: Symbol) -> str:
     return f"status.{_symbol_token(symbol)}"
 
 
+def stats(symbol: Symbol) -> str:
+    """Build the subject of what is usual for one symbol."""
+    return f"stats.{_symbol_token(symbol)}"
+
+
 def regime(symbol: Symbol) -> str:
     """Build the subject of one symbol's regime (or the market's, with `MARKET_WIDE`)."""
     return f"regime.{_symbol_token(symbol)}"

@@ -3,29 +3,44 @@
 Risk decides on this state and the gateway shows it; both fold it with `evolve`, event by event.
 """
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from typing import Any, cast
 
 from immutables import Map
 from msgspec.structs import replace
 
-from contracts.audit import ChainCheckpoint
-from contracts.base import Value
+from contracts.audit import ChainCheckpoint, WatchReported
+from contracts.base import Event
 from contracts.broker import (
     AccountObserved,
+    AssetsObserved,
     BreakFound,
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
     PositionAdopted,
     Reconciled,
+    SessionsObserved,
+    Throttled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
+from contracts.controls import (
+    BreakAccepted,
+    EpochTaken,
+    KillEngaged,
+    KillReleased,
+    LayerSet,
+    LimitsProposed,
+    LimitsSet,
+    MandateGranted,
+    MandateRevoked,
+    TripReset,
+)
 from contracts.decisions import Decision
-from contracts.enums import Action, KillMode, OrderStatus, Outcome
-from contracts.ids import OrderId, Symbol
-from contracts.limits import LimitSet
+from contracts.enums import Action, OrderStatus, Outcome
+from contracts.ids import EXTERNAL, OPERATOR, Symbol
 from contracts.market import Quote, is_sane
 from contracts.orders import (
     AnyOrderEvent,
@@ -34,92 +49,53 @@ from contracts.orders import (
     OrderCorrected,
     OrderFilled,
     OrderLegAdded,
-    OrderTerms,
 )
 from contracts.values import ZERO
-from projections import order_state, orders, positions
-from projections.exposure import Exposure, SymbolExposure, with_position, with_symbol, with_working
+from projections import books, guard, listing, order_state, orders, positions, standing
+from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
+from projections.books import Working
+from projections.exposure import SymbolExposure, with_position, with_symbol, with_working
 from projections.order_state import OrderState
-from projections.pace import NO_PACE, Pace, with_order
+from projections.pace import with_order
 from projections.positions import Position
 from projections.working import counted
 
+__all__ = ["EMPTY", "AccountState", "Day", "break_name", "daily_loss_usd", "drawdown_usd", "evolve"]
 
-class Day(Value, frozen=True, kw_only=True):
-    """What is counted per exchange day; it begins anew when the day changes."""
-
-    trading_day: date | None = None
-    submits: int = 0
-    peak_equity_usd: Decimal | None = None
-
-    def submits_on(self, trading_day: date) -> int:
-        """Give how many new-risk orders count on a day; a clock that runs behind does not begin a day anew."""
-        return self.submits if self.trading_day is not None and trading_day <= self.trading_day else 0
-
-
-class AccountState(Value, frozen=True, kw_only=True):
-    """One account as its journal tells it."""
-
-    limits: LimitSet | None = None
-    limits_version: int = 0
-    kill: KillEngaged | None = None
-    kill_seq: int = 0
-    orders: Map[OrderId, OrderState] = Map()
-    open_orders: int = 0
-    unknown_orders: Map[Symbol, int] = Map()
-    positions: Map[Symbol, Position] = Map()
-    exposure: Exposure = Exposure()
-    observed: AccountObserved | None = None
-    broker_up: bool = False
-    breaks: Map[str, BreakFound] = Map()
-    """Differences from the broker's books that stand, by kind and key: while there are any, only exits pass."""
-    cash_usd: Decimal | None = None
-    """What the broker's cash must be by our own record, once an opening figure is known."""
-    day: Day = Day()
-    pace: Pace = NO_PACE
-
-
-EMPTY = AccountState()
-_WIDTH = tuple(KillMode)
-
-
-def daily_loss_usd(state: AccountState) -> Decimal | None:
-    """Give how far equity stands below the previous close (negative: above); None when nobody can say."""
-    seen = state.observed
-    if seen is None or not (seen.equity_usd.is_finite() and seen.last_equity_usd.is_finite()):
-        return None
-    return seen.last_equity_usd - seen.equity_usd
-
-
-def drawdown_usd(state: AccountState) -> Decimal | None:
-    """Give how far equity stands below the day's peak; None when nobody can say."""
-    seen, peak = state.observed, state.day.peak_equity_usd
-    if seen is None or peak is None or not seen.equity_usd.is_finite():
-        return None
-    return peak - seen.equity_usd
+_COMMON = frozenset({OPERATOR, EXTERNAL})
+"""What these two trade belongs to no agent."""
 
 
 def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
     """Fold one journal event; total over every event ever written."""
-    match event:
-        case Decision():
-            return _after_decision(state, event, seq)
-        case LimitsSet(limits=limits, version=version):
-            return replace(state, limits=limits, limits_version=version)
-        case KillEngaged() | KillReleased():
-            return _after_kill(state, event, seq)
-        case AccountObserved():
-            return _after_observation(state, event)
-        case BrokerLinkChanged() | PositionAdopted() | CashMoved() | BreakFound() | BreakHealed():
-            return _after_bookkeeping(state, event)
-        case EpochTaken() | Reconciled() | ChainCheckpoint() | BreakAccepted() | LimitsProposed():
-            return state
-        case _:
-            return _after_order_event(state, event, seq)
+    fold = _FOLDS.get(type(event))  # reports on orders are the most, and stand in no table
+    if fold is not None:
+        return fold(state, event, seq)
+    return _after_order_event(state, cast("AnyOrderEvent", event), seq)
+
+
+def _unchanged(state: AccountState, _event: Event, _seq: int) -> AccountState:
+    return state
+
+
+def _after_limits(state: AccountState, event: LimitsSet, _seq: int) -> AccountState:
+    return replace(state, limits=event.limits, limits_version=event.version)
+
+
+def _after_operator(state: AccountState, event: standing.StandingEvent, seq: int) -> AccountState:
+    return replace(state, standing=standing.evolve(state.standing, event, seq))
+
+
+def _after_listing(state: AccountState, event: AssetsObserved | SessionsObserved, _seq: int) -> AccountState:
+    return replace(state, listing=listing.evolve(state.listing, event))
+
+
+def _after_guarding(state: AccountState, event: guard.GuardEvent, _seq: int) -> AccountState:
+    return replace(state, guard=guard.evolve(state.guard, event))
 
 
 def _after_bookkeeping(
-    state: AccountState, event: BrokerLinkChanged | PositionAdopted | CashMoved | BreakFound | BreakHealed
+    state: AccountState, event: BrokerLinkChanged | PositionAdopted | CashMoved | BreakFound | BreakHealed, _seq: int
 ) -> AccountState:
     """Keep what the books must come to; cash counts from the opening figure on."""
     match event:
@@ -143,15 +119,6 @@ def break_name(event: BreakFound | BreakHealed) -> str:
     return f"{event.kind}:{event.key}"
 
 
-def _after_kill(state: AccountState, event: KillEngaged | KillReleased, seq: int) -> AccountState:
-    """Widen the switch or release it; a narrower word while it is on changes nothing: only a release cuts it back."""
-    if isinstance(event, KillReleased):
-        return replace(state, kill=None, kill_seq=seq)
-    if state.kill is not None and _WIDTH.index(event.mode) <= _WIDTH.index(state.kill.mode):
-        return state
-    return replace(state, kill=event, kill_seq=seq)
-
-
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
     if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED:
         return _after_replace_decision(state, decision, seq)
@@ -161,9 +128,17 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
     state = _in_day(state, decision.evidence.trading_day)
     if order.reduces:
         return _put_order(state, order)  # counts against no pace, and no control looked at its quote
-    day = replace(state.day, submits=state.day.submits + 1)
-    paced = with_order(state.pace, decision.evidence.decided_at)
-    return _put_order(replace(state, day=day, pace=paced), order, _mid(decision.evidence.quote))
+    at, spent_usd = decision.evidence.decided_at, order.terms.qty * order.worst_price
+    day = replace(state.day, submits=state.day.submits + 1, turnover_usd=state.day.turnover_usd + spent_usd)
+    agent, strategy = _names(order)
+    state = replace(
+        state,
+        day=day,
+        pace=with_order(state.pace, at),
+        agents=books.with_submit(state.agents, agent, spent_usd, at),
+        strategies=books.with_submit(state.strategies, strategy, spent_usd, at),
+    )
+    return _put_order(state, order, _mid(decision.evidence.quote))
 
 
 def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
@@ -176,6 +151,11 @@ def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -
     if order.reduces:
         return state
     return replace(state, pace=with_order(state.pace, decision.evidence.decided_at))
+
+
+def _names(order: OrderState) -> tuple[str | None, str | None]:
+    """Name the agent and the strategy in whose books an order stands."""
+    return None if order.agent in _COMMON else order.agent, order.strategy
 
 
 def _mid(quote: Quote | None) -> Decimal | None:
@@ -200,7 +180,7 @@ def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) ->
         case OrderLegAdded():
             return _put_order(state, order_state.order_from_leg(event, state.orders.get(event.parent_id), seq))
         case OrderFilled():
-            return _filled(state, event)
+            return _filled(state, event, None)
         case _:
             return state
 
@@ -209,11 +189,11 @@ def _with_executions(state: AccountState, order: OrderState, event: AnyOrderEven
     """Move the position by what was executed, or undone."""
     match event:
         case OrderFilled():
-            return _filled(state, event)
+            return _filled(state, event, order)
         case OrderBusted():
             return _undone(state, order, event)
         case OrderCorrected(qty=qty, price=price):
-            return _executed(_undone(state, order, event), order.terms, qty, price)
+            return _executed(_undone(state, order, event), order, qty, price)
         case _:
             return state
 
@@ -238,13 +218,21 @@ def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | Non
         one = with_working(one, side, now.qty - was.qty, now.notional_usd - was.notional_usd)
         exposure = with_symbol(exposure, symbol, one)
     was_open = old is not None and not old.is_terminal
-    now_open = not order.is_terminal
+    opened = (not order.is_terminal) - was_open
+    change = Working(symbol, side, now.qty - was.qty, now.notional_usd - was.notional_usd, opened)
+    agents, strategies = state.agents, state.strategies
+    if was != now or opened:
+        agent, strategy = _names(order)
+        agents = agents if agent is None else books.with_order(agents, agent, change)
+        strategies = strategies if strategy is None else books.with_order(strategies, strategy, change)
     return replace(
         state,
         orders=with_order_in,
-        open_orders=state.open_orders + now_open - was_open,
+        open_orders=state.open_orders + opened,
         unknown_orders=_unknowns(state, order, old),
         exposure=exposure,
+        agents=agents,
+        strategies=strategies,
     )
 
 
@@ -257,17 +245,26 @@ def _unknowns(state: AccountState, order: OrderState, old: OrderState | None) ->
     return state.unknown_orders.set(symbol, state.unknown_orders.get(symbol, 0) + now - was)
 
 
-def _filled(state: AccountState, fill: OrderFilled) -> AccountState:
-    return _moved(state, fill.symbol, positions.signed(fill.side, fill.qty), fill.price)
+def _filled(state: AccountState, fill: OrderFilled, order: OrderState | None) -> AccountState:
+    return _moved(state, fill.symbol, positions.signed(fill.side, fill.qty), fill.price, order)
 
 
-def _executed(state: AccountState, terms: OrderTerms, qty: Decimal, price: Decimal) -> AccountState:
-    return _moved(state, terms.symbol, positions.signed(terms.side, qty), price)
+def _executed(state: AccountState, order: OrderState, qty: Decimal, price: Decimal) -> AccountState:
+    return _moved(state, order.terms.symbol, positions.signed(order.terms.side, qty), price, order)
 
 
-def _moved(state: AccountState, symbol: Symbol, change: Decimal, price: Decimal) -> AccountState:
+def _moved(
+    state: AccountState, symbol: Symbol, change: Decimal, price: Decimal, order: OrderState | None
+) -> AccountState:
+    """Move the account's position, and that of whoever stated the order."""
     position = state.positions.get(symbol) or Position(symbol=symbol)
     new = positions.after_fill(position, change, price)
+    agent, strategy = (None, None) if order is None else _names(order)
+    state = replace(
+        state,
+        agents=books.after_fill(state.agents, agent, symbol, change, price),
+        strategies=books.after_fill(state.strategies, strategy, symbol, change, price),
+    )
     return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, price)
 
 
@@ -275,7 +272,14 @@ def _undone(state: AccountState, order: OrderState, event: OrderBusted | OrderCo
     """Take an execution back; the mark stays where it is, the undone price says nothing of the market."""
     gone, symbol = orders.undone_execution(order, event), order.terms.symbol
     position = state.positions.get(symbol) or Position(symbol=symbol)
-    new = positions.undone(position, positions.signed(order.terms.side, gone.qty), gone.price)
+    change = positions.signed(order.terms.side, gone.qty)
+    new = positions.undone(position, change, gone.price)
+    agent, strategy = _names(order)
+    state = replace(
+        state,
+        agents=books.undone(state.agents, agent, symbol, change, gone.price),
+        strategies=books.undone(state.strategies, strategy, symbol, change, gone.price),
+    )
     return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, ZERO)
 
 
@@ -285,6 +289,11 @@ def _with_cash(state: AccountState, change_usd: Decimal) -> AccountState:
 
 def _after_adopted_position(state: AccountState, event: PositionAdopted) -> AccountState:
     position = state.positions.get(event.symbol) or Position(symbol=event.symbol)
+    state = replace(
+        state,
+        agents=books.with_common(state.agents, event.symbol, event.qty),
+        strategies=books.with_common(state.strategies, event.symbol, event.qty),
+    )
     return _put_position(state, positions.adopted(position, event.qty, event.price), event.price)
 
 
@@ -300,10 +309,15 @@ def _put_position(state: AccountState, position: Position, mark_price: Decimal) 
 def _marked(state: AccountState, symbol: Symbol, mark_price: Decimal) -> AccountState:
     one = state.exposure.of(symbol)
     marked: SymbolExposure = with_position(one, one.position_qty, mark_price)
-    return replace(state, exposure=with_symbol(state.exposure, symbol, marked))
+    return replace(
+        state,
+        exposure=with_symbol(state.exposure, symbol, marked),
+        agents=books.marked(state.agents, symbol, mark_price),
+        strategies=books.marked(state.strategies, symbol, mark_price),
+    )
 
 
-def _after_observation(state: AccountState, seen: AccountObserved) -> AccountState:
+def _after_observation(state: AccountState, seen: AccountObserved, _seq: int) -> AccountState:
     state = _in_day(replace(state, observed=seen), seen.trading_day)
     if seen.equity_usd.is_finite():
         peak = (
@@ -321,4 +335,38 @@ def _in_day(state: AccountState, trading_day: date) -> AccountState:
     if state.day.trading_day is not None and trading_day <= state.day.trading_day:
         return state
     still_open = Map({order_id: order for order_id, order in state.orders.items() if not order.is_terminal})
-    return replace(state, orders=still_open, day=Day(trading_day=trading_day))
+    return replace(
+        state,
+        orders=still_open,
+        day=Day(trading_day=trading_day),
+        agents=books.in_day(state.agents),
+        strategies=books.in_day(state.strategies),
+    )
+
+
+_FOLDS: dict[type[Event], Callable[[AccountState, Any, int], AccountState]] = {
+    Decision: _after_decision,
+    LimitsSet: _after_limits,
+    LayerSet: _after_operator,
+    MandateGranted: _after_operator,
+    MandateRevoked: _after_operator,
+    KillEngaged: _after_operator,
+    KillReleased: _after_operator,
+    AccountObserved: _after_observation,
+    BrokerLinkChanged: _after_bookkeeping,
+    PositionAdopted: _after_bookkeeping,
+    CashMoved: _after_bookkeeping,
+    BreakFound: _after_bookkeeping,
+    BreakHealed: _after_bookkeeping,
+    AssetsObserved: _after_listing,
+    SessionsObserved: _after_listing,
+    Reconciled: _after_guarding,
+    WatchReported: _after_guarding,
+    TripReset: _after_guarding,
+    EpochTaken: _unchanged,
+    ChainCheckpoint: _unchanged,
+    BreakAccepted: _unchanged,
+    LimitsProposed: _unchanged,
+    Throttled: _unchanged,
+}
+"""How each kind of event that is no report on an order is folded."""

@@ -2,18 +2,32 @@
 
 from immutables import Map
 
-from contracts.audit import ChainCheckpoint
+from contracts.audit import ChainCheckpoint, WatchReported
 from contracts.broker import (
     AccountObserved,
+    AssetsObserved,
     BreakFound,
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
     PositionAdopted,
     Reconciled,
+    SessionsObserved,
+    Throttled,
 )
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
+from contracts.controls import (
+    BreakAccepted,
+    EpochTaken,
+    KillEngaged,
+    KillReleased,
+    LayerSet,
+    LimitsProposed,
+    LimitsSet,
+    MandateGranted,
+    MandateRevoked,
+    TripReset,
+)
 from contracts.decisions import Decision
 from contracts.enums import BreakKind, Role
 from contracts.orders import AnyOrderEvent
@@ -30,13 +44,20 @@ def role_of(event: JournalEvent) -> Role | None:
             return Role.RISK
         case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | BreakAccepted():
             return None
+        case LayerSet() | MandateGranted() | MandateRevoked() | TripReset():
+            return None
         case EpochTaken(role=role):
             return role
-        case ChainCheckpoint() | BreakFound(kind=BreakKind.ORPHAN) | BreakHealed(kind=BreakKind.ORPHAN):
+        case (
+            ChainCheckpoint()
+            | WatchReported()
+            | BreakFound(kind=BreakKind.ORPHAN)
+            | BreakHealed(kind=BreakKind.ORPHAN)
+        ):
             return Role.AUDIT
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
             return Role.OMS
-        case CashMoved() | BreakFound() | BreakHealed():
+        case CashMoved() | BreakFound() | BreakHealed() | Throttled() | AssetsObserved() | SessionsObserved():
             return Role.OMS
         case _:
             _: AnyOrderEvent = event  # a new kind of event must find its writer here

@@ -77,6 +77,8 @@ class OrderState(Value, frozen=True, kw_only=True):
     group_id: OrderId | None = None
     """The exits that cancel one another share it, so only the largest of them counts."""
     role: LegRole | None = None
+    strategy: str | None = None
+    """The strategy that its agent named."""
     detail: str = ""
 
     @property
@@ -123,7 +125,7 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
         return None
     return OrderState(
         order_id=decision.order_id,
-        agent=decision.agent,
+        agent=decision.on_behalf_of or decision.agent,
         intent_id=decision.intent_id,
         terms=decision.terms,
         worst_price=decision.reservation.price_usd,
@@ -134,6 +136,7 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
         valid_until=decision.valid_until,
         group_id=decision.order_id if decision.terms.order_class is OrderClass.OCO else None,
         role=LegRole.TAKE_PROFIT if decision.terms.order_class is OrderClass.OCO else None,
+        strategy=decision.strategy,
     )
 
 
@@ -173,6 +176,7 @@ def order_from_leg(event: OrderLegAdded, parent: OrderState | None, seq: int) ->
         broker_order_id=event.broker_order_id,
         group_id=event.parent_id,
         role=event.role,
+        strategy=parent.strategy if parent else None,
     )
 
 

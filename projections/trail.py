@@ -11,24 +11,39 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts import codec
-from contracts.audit import ChainCheckpoint
+from contracts.audit import ChainCheckpoint, WatchReported
 from contracts.base import Value
 from contracts.broker import (
     AccountObserved,
+    AssetsObserved,
     BreakFound,
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
     PositionAdopted,
     Reconciled,
+    SessionsObserved,
+    Throttled,
 )
 from contracts.codec import JournalEvent, UndecodableError
-from contracts.controls import BreakAccepted, EpochTaken, KillEngaged, KillReleased, LimitsProposed, LimitsSet
+from contracts.controls import (
+    BreakAccepted,
+    EpochTaken,
+    KillEngaged,
+    KillReleased,
+    LayerSet,
+    LimitsProposed,
+    LimitsSet,
+    MandateGranted,
+    MandateRevoked,
+    TripReset,
+)
 from contracts.decisions import Decision
 from contracts.enums import Action, BreakKind
 from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
 from contracts.intents import Intent
 from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled, OrderLegAdded
+from contracts.scopes import Scope, ScopeKind, parse_scope
 from projections.chain import Chain, Link, extend
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 from projections.tags import split_tag, tag_of
@@ -111,7 +126,7 @@ def evolve(state: TrailState, link: Link, event: JournalEvent, about: Subject) -
     return TrailState(chain=chain, fence=fence), placed
 
 
-def subject_of(event: JournalEvent, subject: str) -> Subject:
+def subject_of(event: JournalEvent, subject: str) -> Subject:  # noqa: C901 - one case per kind of event
     """Say whom and what an event is about; an order event names its agent only in its NATS subject."""
     match event:
         case Decision():
@@ -120,12 +135,29 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:
             return Subject(symbol=symbol)
         case BreakFound(kind=kind, key=key) | BreakHealed(kind=kind, key=key) | BreakAccepted(kind=kind, key=key):
             return _of_break(kind, key)
-        case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | EpochTaken():
+        case MandateGranted(agent=agent) | MandateRevoked(agent=agent):
+            return Subject(agent=agent)
+        case LimitsSet() | LimitsProposed() | EpochTaken():
             return Subject()
-        case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint():
+        case LayerSet(scope=scope) | TripReset(scope=scope) | KillEngaged(scope=scope) | KillReleased(scope=scope):
+            return _of_scope(scope)
+        case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint() | WatchReported():
+            return Subject()
+        case Throttled() | AssetsObserved() | SessionsObserved():
             return Subject()
         case _:
             return _of_order_event(event, subject)
+
+
+def _of_scope(scope: Scope) -> Subject:
+    kind, name = parse_scope(scope)
+    match kind:
+        case ScopeKind.AGENT:
+            return Subject(agent=AgentId(name))
+        case ScopeKind.SYMBOL:
+            return Subject(symbol=Symbol(name))
+        case ScopeKind.FIRM | ScopeKind.ACCOUNT | ScopeKind.STRATEGY:
+            return Subject()
 
 
 def _of_break(kind: BreakKind, key: str) -> Subject:

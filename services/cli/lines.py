@@ -4,25 +4,31 @@ from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
 
-from contracts.audit import ChainCheckpoint
+from contracts.audit import ChainCheckpoint, WatchReported
 from contracts.broker import (
     AccountObserved,
+    AssetsObserved,
     BreakFound,
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
     PositionAdopted,
     Reconciled,
+    SessionsObserved,
+    Throttled,
 )
 from contracts.codec import JournalEvent
 from contracts.controls import (
     BreakAccepted,
-    ControlEvent,
     EpochTaken,
     KillEngaged,
     KillReleased,
+    LayerSet,
     LimitsProposed,
     LimitsSet,
+    MandateGranted,
+    MandateRevoked,
+    TripReset,
 )
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderClass, Outcome
@@ -116,20 +122,26 @@ def _exits_text(terms: OrderTerms) -> str:
     return f"{hours}{kind}{taken}{lost}"
 
 
-def _words(event: JournalEvent) -> tuple[str, str, str]:
+def _words(event: JournalEvent) -> tuple[str, str, str]:  # noqa: C901 - one case per kind of event
     match event:
         case Decision():
             return "decision", *_decision(event)
         case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | BreakAccepted():
             return "control", *_control(event)
+        case LayerSet() | MandateGranted() | MandateRevoked() | TripReset():
+            return "control", *_granted(event)
         case EpochTaken(role=role, epoch=epoch, owner=owner, code_version=code):
             return "epoch", f"{role} writes from epoch {epoch} ({owner}, code {code})", QUIET
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
             return "broker", *_broker(event)
         case CashMoved() | BreakFound() | BreakHealed():
             return "broker", *_books(event)
+        case Throttled() | AssetsObserved() | SessionsObserved():
+            return "broker", *_told(event)
         case ChainCheckpoint(upto_seq=upto, digest=digest):
             return "audit", f"chain up to {upto} is {digest[:16]}", QUIET
+        case WatchReported(blind=blind, detail=detail):
+            return "audit", f"the watch sees {'NOTHING' if blind else 'the broker'} {detail}", BAD if blind else QUIET
         case _:
             return "order", *_order(event)
 
@@ -149,7 +161,33 @@ def _decision(decision: Decision) -> tuple[str, str]:
     return f"{who} {decision.outcome}: {decision.reason.code}{measured}", BAD
 
 
-def _control(event: ControlEvent) -> tuple[str, str]:
+def _granted(event: LayerSet | MandateGranted | MandateRevoked | TripReset) -> tuple[str, str]:
+    match event:
+        case LayerSet(limits=limits):
+            what = "taken away" if limits is None else "set"
+            return f"limits of {event.scope} {what}, version {event.version} by {event.by}: {event.reason}", WARNING
+        case MandateGranted():
+            return f"mandate of {event.agent} version {event.version} by {event.by}: {event.reason}", WARNING
+        case MandateRevoked():
+            return f"mandate of {event.agent} REVOKED by {event.by}: {event.reason}", BAD
+        case TripReset():
+            return f"{event.trip} of {event.scope} reset by {event.by}: {event.reason}", GOOD
+
+
+def _told(event: Throttled | AssetsObserved | SessionsObserved) -> tuple[str, str]:
+    match event:
+        case Throttled():
+            return f"too many requests, wait {event.retry_after_ms} ms", WARNING
+        case AssetsObserved():
+            return f"{len(event.assets)} symbols, {sum(one.tradable for one in event.assets)} tradable", QUIET
+        case SessionsObserved():
+            days = event.sessions
+            return f"{len(days)} sessions from {days[0].trading_day}" if days else "no sessions", QUIET
+
+
+def _control(
+    event: LimitsSet | LimitsProposed | KillEngaged | KillReleased | BreakAccepted,
+) -> tuple[str, str]:
     match event:
         case LimitsSet():
             return f"limits version {event.version} by {event.by}: {event.reason}", WARNING
@@ -159,9 +197,9 @@ def _control(event: ControlEvent) -> tuple[str, str]:
             )
             return f"limits proposed by {event.by}: {event.reason} ({flips})", WARNING
         case KillEngaged():
-            return f"KILL SWITCH {event.mode} by {event.by}: {event.reason}", f"bold {BAD}"
+            return f"KILL SWITCH {event.mode} for {event.scope} by {event.by}: {event.reason}", f"bold {BAD}"
         case KillReleased():
-            return f"kill switch released by {event.by}: {event.reason}", GOOD
+            return f"kill switch for {event.scope} released by {event.by}: {event.reason}", GOOD
         case BreakAccepted():
             return f"break accepted by {event.by}, {event.kind} {event.key}: {event.reason}", WARNING
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from contracts.base import Value
 from contracts.enums import Regime
 from contracts.ids import Symbol
-from contracts.market import Bar, MarketMessage, Quote, RegimeChanged, SymbolStatus
+from contracts.market import Bar, MarketMessage, Quote, RegimeChanged, SymbolStats, SymbolStatus
 from contracts.values import BPS
 
 HALT_CODES = frozenset({"2", "H", "P"})
@@ -81,7 +81,7 @@ def evolve(
             return replace(condition, halt=None) if code in RESUME_CODES else condition
         case RegimeChanged(regime=regime):
             return replace(condition, regime=regime)
-        case Bar():
+        case Bar() | SymbolStats():
             return condition  # no signal is computed from bars yet, so none may be claimed
         case _:
             assert_never(heard)

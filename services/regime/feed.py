@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from contracts.ids import Symbol
-from contracts.market import Bar, MarketMessage, Quote, SymbolStatus
+from contracts.market import Bar, MarketMessage, Quote, SymbolStats, SymbolStatus
 from services.regime import feed_wire as wire
 from services.runtime.ports import Clock
 
@@ -157,7 +157,7 @@ def _reports(entries: list[wire.Entry]) -> list[FeedReport]:
     reports: list[FeedReport] = []
     for entry in entries:
         match entry:
-            case Quote() | Bar() | SymbolStatus():
+            case Quote() | Bar() | SymbolStatus() | SymbolStats():
                 reports.append(entry)
             case wire.Unreadable(detail=detail):
                 reports.append(FeedNoise(detail))

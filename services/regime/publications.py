@@ -5,7 +5,7 @@ from typing import Protocol, assert_never
 from contracts import subjects
 from contracts.codec import decode_regime, encode
 from contracts.ids import Symbol
-from contracts.market import Bar, MarketMessage, Quote, RegimeChanged, SymbolStatus
+from contracts.market import Bar, MarketMessage, Quote, RegimeChanged, SymbolStats, SymbolStatus
 from services.runtime import stream_api
 from services.runtime.connection import Connection
 from services.runtime.nats_wire import EXPECTED_SEQ_HEADER, WRONG_LAST_SEQUENCE
@@ -82,5 +82,7 @@ def subject_of(message: MarketMessage) -> str:
             return subjects.bar(timeframe, symbol)
         case SymbolStatus(symbol=symbol):
             return subjects.status(symbol)
+        case SymbolStats(symbol=symbol):
+            return subjects.stats(symbol)
         case _:
             assert_never(message)

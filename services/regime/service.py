@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import assert_never
 
-from contracts.market import Bar, Quote, SymbolStatus
+from contracts.market import Bar, Quote, SymbolStats, SymbolStatus
 from services.regime.feed import FeedDown, FeedKeys, FeedNoise, FeedReport, FeedTimings, FeedUp, MarketFeed
 from services.regime.latest import NoLatestQuotesError, feed_of, latest_quotes
 from services.regime.publications import NatsPublications
@@ -68,7 +68,7 @@ async def follow(runtime: Runtime, watch: Watch, reports: AsyncIterator[FeedRepo
 
 async def _take(runtime: Runtime, watch: Watch, link: _Link, report: FeedReport) -> None:
     match report:
-        case Quote() | Bar() | SymbolStatus():
+        case Quote() | Bar() | SymbolStatus() | SymbolStats():
             await watch.hear(report)
         case FeedUp():
             link.up = True

@@ -46,6 +46,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     headroom: Headroom | None = None
     valid_until: datetime | None = None
+    strategy: str | None = None
 
 
 def no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answer:

@@ -115,6 +115,8 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         code_version=stamp.code_version,
         valid_until=answer.valid_until,
         intent_seq=stated.seq,
+        layers_version=state.standing.version,
+        strategy=answer.strategy,
         intent=msgspec.Raw(stated.body.strip()) if readable else NO_INTENT,  # a reader finds no blanks around it
         malformed=None if readable else stated.body,
     )

@@ -7,8 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.decisions import Evidence
-from contracts.enums import OrderClass
-from contracts.ids import Symbol
+from contracts.enums import OrderClass, Side
+from contracts.ids import EXTERNAL, OPERATOR, Symbol
 from contracts.limits import LimitSet
 from contracts.market import Quote, is_sane
 from contracts.orders import OrderTerms
@@ -16,6 +16,7 @@ from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import SymbolExposure, Totals, Worst, moved, with_position, with_working, worst
 from projections.order_state import OrderState, Replacement
+from projections.standing import Whose
 from projections.working import Counted, counted
 from services.risk.worst_price import most_shares, price_to_leave, price_to_open
 
@@ -28,13 +29,16 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     `quote` is the evidence's quote if it can be believed: of this symbol and sane, though perhaps old. `order` is
     the order whose terms change, none for a new one; `held` and all that is `before` are without what it counts now.
-    `worst_price` is that of the new terms, `reserved_price` that of whichever terms are worse.
+    `worst_price` is that of the new terms, `reserved_price` that of whichever terms are worse. `mine` is what whoever
+    states the order may trade against: all of the account for the operator, an agent's own and the common shares.
     """
 
     state: AccountState
     limits: LimitSet
     terms: OrderTerms
     evidence: Evidence
+    whose: Whose
+    mine: SymbolExposure
     quote: Quote | None
     reduces: bool
     worst_price: Decimal | None
@@ -49,17 +53,17 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     filled_qty: Decimal = ZERO
 
 
-def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: Evidence) -> Situation:
+def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: Evidence, whose: Whose) -> Situation:
     """Measure a new order of well-formed terms; one for an amount gets the most shares that it may become.
 
     An order that reduces is exempt from the controls that look at the quote, so its quote marks nothing either.
     """
-    one = state.exposure.of(terms.symbol)
+    one, mine = state.exposure.of(terms.symbol), usable(state, whose)
     quote = _believable(evidence.quote, terms.symbol)
     if terms.notional_usd is not None:
         terms = replace(terms, qty=_shares_of(terms.notional_usd, limits, evidence, quote))
     qty = terms.qty
-    reduces = ZERO < qty <= one.reducible_qty(terms.side) and terms.order_class not in _OPENING_CLASSES
+    reduces = ZERO < qty <= reducible_qty(one, mine, terms.side) and terms.order_class not in _OPENING_CLASSES
     price = price_to_leave(terms, one.mark_price) if reduces else price_to_open(terms, limits, quote)
     value = None if price is None else qty * price
     held = one if reduces else _marked(one, quote)
@@ -72,6 +76,8 @@ def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: 
         limits=limits,
         terms=terms,
         evidence=evidence,
+        whose=whose,
+        mine=mine,
         quote=quote,
         reduces=reduces,
         worst_price=price,
@@ -95,7 +101,9 @@ def measure_replaced(
     stored, now = state.exposure.of(terms.symbol), counted(state.orders, order)
     quote = _believable(evidence.quote, terms.symbol)
     bare = with_working(stored, terms.side, -now.qty, -now.notional_usd)
-    leaves = max(terms.qty, order.terms.qty) - order.filled_qty <= bare.reducible_qty(terms.side)
+    whose = Whose(order.agent, order.strategy, terms.symbol)
+    mine = with_working(usable(state, whose), terms.side, -now.qty, -now.notional_usd)
+    leaves = max(terms.qty, order.terms.qty) - order.filled_qty <= reducible_qty(bare, mine, terms.side)
     is_exit = leaves or order.reduces
     price = price_to_leave(terms, stored.mark_price) if is_exit else _replaced_price(order, terms, limits, quote)
     then = now if price is None else _counted_with(state, order, terms, price)
@@ -109,6 +117,8 @@ def measure_replaced(
         limits=limits,
         terms=terms,
         evidence=evidence,
+        whose=whose,
+        mine=mine,
         quote=quote,
         reduces=reduces,
         worst_price=price,
@@ -122,6 +132,18 @@ def measure_replaced(
         order=order,
         filled_qty=order.filled_qty,
     )
+
+
+def usable(state: AccountState, whose: Whose) -> SymbolExposure:
+    """Give what whoever states an order may trade against."""
+    if whose.agent in {OPERATOR, EXTERNAL}:
+        return state.exposure.of(Symbol(whose.symbol))
+    return state.agents.usable(whose.agent, Symbol(whose.symbol))
+
+
+def reducible_qty(all_of_it: SymbolExposure, mine: SymbolExposure, side: Side) -> Decimal:
+    """Give how many shares one's order may have and reduce both the account's position and one's own part of it."""
+    return min(all_of_it.reducible_qty(side), mine.reducible_qty(side))
 
 
 def _counted_with(state: AccountState, order: OrderState, terms: OrderTerms, price: Decimal) -> Counted:

@@ -10,12 +10,13 @@ from contracts.reasons import DenialCode, Reason
 from contracts.values import ZERO
 from projections.account import AccountState
 from projections.headroom import Used, headroom
+from projections.standing import Whose
 from services.risk.answer import MS, Answer, Stated, no
 from services.risk.checks import apply_all
 from services.risk.exit_form import market_entry_fault
 from services.risk.order_form import is_whole
 from services.risk.said import said
-from services.risk.situation import Situation, measure
+from services.risk.situation import Situation, measure, usable
 from services.risk.terms import closing_terms, stated_terms
 
 C = DenialCode
@@ -25,7 +26,8 @@ def answer_submit(
     state: AccountState, limits: LimitSet, stated: Stated, evidence: Evidence, intent: SubmitIntent
 ) -> Answer:
     """Answer a wish for one order."""
-    at = measure(state, limits, stated_terms(intent), evidence)
+    whose = Whose(stated.agent, intent.meta.strategy, intent.symbol)
+    at = measure(state, limits, stated_terms(intent), evidence, whose)
     fault = _fault_here(at)
     return _judge(at, stated) if fault is None else no(Action.SUBMIT, fault)
 
@@ -34,7 +36,8 @@ def answer_close(
     state: AccountState, limits: LimitSet, stated: Stated, evidence: Evidence, intent: CloseIntent
 ) -> Answer:
     """Answer a wish to close a position; nothing but too few free shares stands in its way."""
-    one = state.exposure.of(intent.symbol)
+    whose = Whose(stated.agent, intent.meta.strategy, intent.symbol)
+    one = usable(state, whose)
     if not one.position_qty:
         return no(Action.SUBMIT, Reason(code=C.NO_POSITION, message=f"nothing is held in {intent.symbol}"))
     terms = closing_terms(intent, one)
@@ -42,7 +45,7 @@ def answer_close(
         return no(Action.SUBMIT, _all_held(intent, terms))
     if not terms.qty:
         return no(Action.SUBMIT, said(C.INVALID_QTY, f"{intent.percent} percent comes to no share: state more"))
-    return _judge(measure(state, limits, terms, evidence), stated)
+    return _judge(measure(state, limits, terms, evidence, whose), stated)
 
 
 def _all_held(intent: CloseIntent, terms: OrderTerms) -> Reason:
@@ -97,6 +100,7 @@ def approval(at: Situation, action: Action, order_id: OrderId, checks: tuple[Che
         action=action,
         outcome=Outcome.APPROVED,
         order_id=order_id,
+        strategy=at.whose.strategy,
         terms=terms,
         reservation=reservation,
         checks=checks,

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from psycopg import Error as PsycopgError
@@ -13,6 +13,9 @@ from contracts.values import is_exact
 
 PORT_MAX = 65_535
 COUNT_MAX = 10**9
+TABLES = frozenset({"sectors", "waivers"})
+"""Limits with parts of their own: only the file can hold them."""
+_SHOWN_CHARS = 80
 _VERSION_PATTERN_TOLD = "letters, digits, dots and dashes (for example a commit id)"
 
 
@@ -120,12 +123,31 @@ class Source:
 
 
 def limit_value(name: str, given: Any, kind: Any) -> Any:
-    """Read one limit: an amount, a count or a list of symbols, by the type of its field."""
-    if kind is Decimal:
+    """Read one limit by the type of its field: an amount, a count, yes or no, symbols, or a table of a file."""
+    plain = next((one for one in get_args(kind) if one in {Decimal, int, bool}), kind)
+    if plain is Decimal:
         return _amount(name, str(given))
-    if kind is int:
+    if plain is bool:
+        return _yes_or_no(name, str(given))
+    if plain is int:
         return _count(name, str(given))
+    if name in TABLES:
+        return _table(name, given, kind)
     return _symbols(name, given)
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in {"true", "false"}:
+        raise SettingsError(name, repr(text), "true or false")
+    return word == "true"
+
+
+def _table(name: str, given: Any, kind: Any) -> Any:
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(name, repr(given)[:_SHOWN_CHARS], f"a table of the file ({error})") from error
 
 
 def _amount(name: str, text: str) -> Decimal:

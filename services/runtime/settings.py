@@ -39,6 +39,10 @@ LIMIT_VARIABLES: Mapping[str, str] = {
     "decision_ttl_ms": "DECISION_TTL_MS",
     "market_collar_bps": "MARKET_COLLAR_BPS",
     "symbol_allowlist": "SYMBOL_ALLOWLIST",
+} | {
+    field.name: field.name.upper()
+    for field in msgspec.structs.fields(LimitSet)
+    if field.default is None or field.name == "symbol_denylist"
 }
 """The environment's name of each limit; the file's `[limits]` table uses the struct's own names."""
 
@@ -161,10 +165,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _limits(source: Source) -> LimitSet:
-    source.refuse_unknown("limits", LIMIT_VARIABLES)
+    source.refuse_unknown("limits", LIMIT_VARIABLES.keys() | values.TABLES)
     chosen: dict[str, Any] = {}
     for field in msgspec.structs.fields(LimitSet):
-        given = source.limit(LIMIT_VARIABLES[field.name], field.name)
+        variable = LIMIT_VARIABLES.get(field.name, field.name)
+        given = source.limit(variable, field.name)
         if given is not None:
-            chosen[field.name] = values.limit_value(LIMIT_VARIABLES[field.name], given, field.type)
+            chosen[field.name] = values.limit_value(variable, given, field.type)
     return LimitSet(**chosen)

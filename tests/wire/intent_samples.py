@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from contracts.base import Message
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
-from contracts.ids import IntentId, OrderId, Symbol
+from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.intents import (
     CancelAllIntent,
     CancelIntent,
@@ -58,9 +58,22 @@ INTENTS: list[Message] = [
         trail_price=Decimal("1.50"),
         trail_percent=Decimal("2.5"),
     ),
+    SubmitIntent(
+        intent_id=IntentId("7f19"),
+        symbol=AAPL,
+        side=Side.BUY,
+        order_type=OrderType.MARKET,
+        qty=Decimal(10),
+        if_position=Decimal("-2.5"),
+        if_state_seq=812,
+        expected_price=Decimal("189.12"),
+        price_tolerance_bps=Decimal(25),
+        dry_run=True,
+    ),
     CancelIntent(intent_id=IntentId("7f0e"), order_id=ORDER),
     CancelAllIntent(intent_id=IntentId("7f13")),
     CancelAllIntent(intent_id=IntentId("7f14"), symbol=AAPL),
+    CancelAllIntent(intent_id=IntentId("7f1a"), agent=AgentId("demo"), entries_only=True),
     CloseIntent(intent_id=IntentId("7f15"), symbol=AAPL, percent=Decimal("12.5")),
     CloseIntent(intent_id=IntentId("7f16"), symbol=AAPL, qty=Decimal("0.5")),
     ReplaceIntent(

@@ -1,6 +1,6 @@
 """One full and, where fields are optional, one bare sample of every message; the golden files hold their bytes."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import msgspec
@@ -26,7 +26,7 @@ from contracts.controls import (
     LimitsSet,
     WhatIfSummary,
 )
-from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
+from contracts.decisions import Adjustment, Check, Decision, Evidence, Headroom, Reservation, Sizing
 from contracts.enums import (
     Action,
     BreakKind,
@@ -47,7 +47,7 @@ from contracts.intents import (
     TakeProfit,
 )
 from contracts.limits import LimitSet
-from contracts.market import Bar, Quote, RegimeChanged, SymbolStatus
+from contracts.market import RegimeChanged
 from contracts.orders import (
     OrderAcknowledged,
     OrderAdopted,
@@ -73,23 +73,15 @@ from contracts.orders import (
     OrderWorking,
 )
 from contracts.reasons import DenialCode, Reason, RejectionCode
+from contracts.scopes import Scope
+from tests.wire.control_samples import SCOPED, TOLD
 from tests.wire.intent_samples import AAPL, INTENTS, ORDER
+from tests.wire.market_samples import AT, MARKET, QUOTE, STATUS, USUAL
 
-AT = datetime(2026, 11, 23, 14, 30, 0, 125_000, tzinfo=UTC)
 DAY = date(2026, 11, 23)
 DEMO = AgentId("demo")
 STAMP = {"epoch": 5, "at": AT, "correlation_id": "7f0c", "causation_seq": 811}
 
-QUOTE = Quote(
-    symbol=AAPL,
-    bid_price=Decimal("189.10"),
-    ask_price=Decimal("189.12"),
-    bid_size=Decimal(300),
-    ask_size=Decimal(200),
-    at=AT,
-    seq=88,
-    source="iex",
-)
 REGIME = RegimeChanged(
     symbol=AAPL,
     regime=Regime.UNTRADEABLE,
@@ -123,24 +115,6 @@ FULL_TERMS = OrderTerms(
 )
 LIMITS = LimitSet(max_order_notional_usd=Decimal("4999.5"), symbol_allowlist=(AAPL, Symbol("BRK.B")))
 BODY = b'{"type":"intent.submit.v1","intent_id":"7f0c","symbol":"AAPL","side":"buy","order_type":"limit","qty":10}'
-
-MARKET: list[Message] = [
-    QUOTE,
-    Bar(
-        symbol=AAPL,
-        timeframe="1Min",
-        open=Decimal("189.0"),
-        high=Decimal("189.5"),
-        low=Decimal("188.9"),
-        close=Decimal("189.12"),
-        volume=Decimal(12_345),
-        at=AT,
-        source="tape",
-    ),
-    SymbolStatus(
-        symbol=AAPL, code="H", message="Trading Halt", reason_code="T12", reason="News", at=AT, source="iex"
-    ),
-]
 
 REGIMES: list[Message] = [
     REGIME,
@@ -227,6 +201,34 @@ DECISIONS: list[Message] = [
         code_version="abc123",
         intent_seq=44,
         intent=msgspec.Raw(b'{"type":"intent.cancel_all.v1","intent_id":"7f13"}'),
+    ),
+    Decision(
+        **STAMP,
+        agent=AgentId("_operator"),
+        intent_id=IntentId("7f18"),
+        action=Action.SUBMIT,
+        outcome=Outcome.DENIED,
+        reason=Reason(
+            code=DenialCode.MAX_GROSS_EXPOSURE, message="too much", scope=Scope("agent.demo"), limit=Decimal(1)
+        ),
+        evidence=Evidence(received_at=AT, decided_at=AT, trading_day=DAY, stats=USUAL[0], status=STATUS),
+        state_seq=812,
+        limits_version=3,
+        code_version="abc123",
+        intent_seq=45,
+        layers_version=7,
+        on_behalf_of=DEMO,
+        strategy="mean reversion",
+        sizing=Sizing(
+            requested_qty=Decimal(10),
+            recommended_qty=Decimal(4),
+            risk_usd=Decimal(1000),
+            stop_distance_usd=Decimal("3.21"),
+            adjustments=(Adjustment(name="volatility", factor=Decimal("0.4"), note="the range is wide"),),
+        ),
+        digest="00ff00ff00ff00ff",
+        held_until=AT,
+        intent=msgspec.Raw(BODY),
     ),
     Decision(
         epoch=5,
@@ -394,5 +396,5 @@ CONTROL_EVENTS: list[Message] = [
     ChainCheckpoint(**STAMP, upto_seq=1000, digest="00" * 32),
 ]
 
-EVENTS = DECISIONS + ORDER_EVENTS + ACCOUNT_EVENTS + CONTROL_EVENTS
+EVENTS = DECISIONS + ORDER_EVENTS + ACCOUNT_EVENTS + CONTROL_EVENTS + SCOPED + TOLD
 SAMPLES = INTENTS + MARKET + REGIMES + EVENTS

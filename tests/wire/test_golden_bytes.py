@@ -38,7 +38,7 @@ PUBLISHED = {tag_of(kind) for kind in leaves(Message) if is_published(kind)}
 def decode(tag: str, line: bytes) -> Any:
     family = tag.split(".", maxsplit=1)[0]
     special = {"intent": decode_intent, "regime": decode_regime}
-    special |= dict.fromkeys(("quote", "bar", "status"), decode_market)
+    special |= dict.fromkeys(("quote", "bar", "status", "stats"), decode_market)
     return special.get(family, decode_event)(line)
 
 

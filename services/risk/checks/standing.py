@@ -6,7 +6,7 @@ from contracts.enums import OrderClass, Side
 from contracts.reasons import DenialCode, Reason
 from contracts.values import ZERO
 from services.risk.checks.findings import SHOWN_CHARS, Finding, clear, denied, exempt, none_found
-from services.risk.situation import Situation
+from services.risk.situation import Situation, reducible_qty
 
 C = DenialCode
 
@@ -44,8 +44,8 @@ def check_crosses_zero(at: Situation) -> Finding:
     held = at.held.position_qty
     if at.terms.order_class in {OrderClass.BRACKET, OrderClass.OTO}:
         return _crossing(at, ZERO, f"{held} held; {at.terms.order_class} orders open positions, use oco to leave one")
-    left = at.held.reducible_qty(at.terms.side) + at.filled_qty
-    told = f"{held} held; an order against it may be for {left} at most, what is left after working orders"
+    left = reducible_qty(at.held, at.mine, at.terms.side) + at.filled_qty
+    told = f"{held} held; your order against it may be for {left} at most, what is yours less what works already"
     return _crossing(at, left, told)
 
 

@@ -33,7 +33,7 @@ def test_a_filled_intent_is_told_from_the_question_to_the_position(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = explained(home, capsys, "i1", "--agent", "demo")
-    headings = ["asked", "decided at", "happened", "position", "headroom after the decision"]
+    headings = ["asked", "decided at", "happened", "\nposition", "headroom after the decision"]
     places = [text.index(heading) for heading in headings]
     assert places == sorted(places)
     assert '"limit_price":"189.12"' in text

@@ -32,7 +32,7 @@ def test_a_denial_says_why() -> None:
 def test_the_kill_switch_stands_out() -> None:
     event = story.kill("strange fills")[1]
     assert isinstance(event, KillEngaged)
-    assert text_of(event) == ("KILL SWITCH block_new by _operator: strange fills", f"bold {BAD}")
+    assert text_of(event) == ("KILL SWITCH block_new for account by _operator: strange fills", f"bold {BAD}")
 
 
 def test_housekeeping_stays_quiet() -> None:

@@ -41,15 +41,38 @@ def test_the_environment_wins_over_the_file(tmp_path):
 
 def test_every_limit_has_a_variable_of_its_own():
     fields = {field.name for field in msgspec.structs.fields(LimitSet)}
-    assert set(LIMIT_VARIABLES) == fields
-    assert len(set(LIMIT_VARIABLES.values())) == len(fields)
+    assert set(LIMIT_VARIABLES) == fields - {"sectors", "waivers"}
+    assert len(set(LIMIT_VARIABLES.values())) == len(LIMIT_VARIABLES)
 
 
 def test_every_limit_can_be_given_by_its_variable(tmp_path):
-    environ = dict.fromkeys(LIMIT_VARIABLES.values(), "3") | {"SYMBOL_ALLOWLIST": "aapl, BRK.B"}
-    limits = load_settings(tmp_path, environ).limits
-    assert limits.symbol_allowlist == ("AAPL", "BRK.B")
-    assert {getattr(limits, name) for name in LIMIT_VARIABLES if name != "symbol_allowlist"} == {3}
+    kinds = {field.name: str(field.type) for field in msgspec.structs.fields(LimitSet)}
+    switches = {name for name in LIMIT_VARIABLES if "bool" in kinds[name]}
+    given = {LIMIT_VARIABLES[name]: "true" if name in switches else "3" for name in LIMIT_VARIABLES}
+    lists = {"SYMBOL_ALLOWLIST": "aapl, BRK.B", "SYMBOL_DENYLIST": "gme"}
+    limits = load_settings(tmp_path, given | lists).limits
+    assert (limits.symbol_allowlist, limits.symbol_denylist) == (("AAPL", "BRK.B"), ("GME",))
+    assert all(getattr(limits, name) is True for name in switches)
+    numbers = LIMIT_VARIABLES.keys() - switches - {"symbol_allowlist", "symbol_denylist"}
+    assert {getattr(limits, name) for name in numbers} == {3}
+
+
+def test_sectors_and_waivers_are_tables_of_the_file(tmp_path):
+    text = """
+    [[limits.sectors]]
+    name = "technology"
+    symbols = ["AAPL"]
+    [[limits.waivers]]
+    rail = "max_loss_week_usd"
+    until = 2027-01-01T00:00:00Z
+    by = "ada"
+    reason = "no history yet"
+    """
+    limits = load_settings(with_file(tmp_path, text), {}).limits
+    assert limits.sectors[0].symbols == ("AAPL",)
+    assert limits.waivers[0].rail == "max_loss_week_usd"
+    with pytest.raises(SettingsError, match="sectors"):
+        load_settings(with_file(tmp_path, "[limits]\nsectors = 7"), {})
 
 
 def test_numbers_of_the_file_are_read_as_decimals_and_lists_as_symbols(tmp_path):

@@ -1,0 +1,91 @@
+"""One account as its journal tells it: limits, switches, orders, positions, exposure, the day's figures."""
+
+from datetime import date
+from decimal import Decimal
+
+from immutables import Map
+
+from contracts.base import Value
+from contracts.broker import AccountObserved, BreakFound
+from contracts.controls import KillEngaged
+from contracts.ids import OrderId, Symbol
+from contracts.limits import LimitSet
+from contracts.scopes import ACCOUNT
+from contracts.values import ZERO
+from projections.books import NO_BOOKS, Family
+from projections.exposure import Exposure
+from projections.guard import UNTRIPPED, Guard
+from projections.listing import NO_LISTING, Listing
+from projections.order_state import OrderState
+from projections.pace import NO_PACE, Pace
+from projections.positions import Position
+from projections.standing import NOTHING_SAID, Standing
+
+
+class Day(Value, frozen=True, kw_only=True):
+    """What is counted per exchange day; it begins anew when the day changes."""
+
+    trading_day: date | None = None
+    submits: int = 0
+    turnover_usd: Decimal = ZERO
+    """What the day's approved orders were worth at their worst price, those that only reduce left out."""
+    peak_equity_usd: Decimal | None = None
+
+    def submits_on(self, trading_day: date) -> int:
+        """Give how many new-risk orders count on a day; a clock that runs behind does not begin a day anew."""
+        return self.submits if self.trading_day is not None and trading_day <= self.trading_day else 0
+
+
+class AccountState(Value, frozen=True, kw_only=True):
+    """One account as its journal tells it."""
+
+    limits: LimitSet | None = None
+    limits_version: int = 0
+    standing: Standing = NOTHING_SAID
+    listing: Listing = NO_LISTING
+    guard: Guard = UNTRIPPED
+    orders: Map[OrderId, OrderState] = Map()
+    open_orders: int = 0
+    unknown_orders: Map[Symbol, int] = Map()
+    positions: Map[Symbol, Position] = Map()
+    exposure: Exposure = Exposure()
+    observed: AccountObserved | None = None
+    broker_up: bool = False
+    breaks: Map[str, BreakFound] = Map()
+    """Differences from the broker's books that stand, by kind and key: while there are any, only exits pass."""
+    cash_usd: Decimal | None = None
+    """What the broker's cash must be by our own record, once an opening figure is known."""
+    day: Day = Day()
+    pace: Pace = NO_PACE
+    agents: Family = NO_BOOKS
+    strategies: Family = NO_BOOKS
+
+    @property
+    def kill(self) -> KillEngaged | None:
+        """Give the account's own kill switch while it is on."""
+        kill = self.standing.kills.get(ACCOUNT)
+        return None if kill is None else kill.event
+
+    @property
+    def kill_seq(self) -> int:
+        """Give the journal sequence at which the account's own switch was last moved."""
+        return self.standing.kill_seq
+
+
+EMPTY = AccountState()
+
+
+def daily_loss_usd(state: AccountState) -> Decimal | None:
+    """Give how far equity stands below the previous close (negative: above); None when nobody can say."""
+    seen = state.observed
+    if seen is None or not (seen.equity_usd.is_finite() and seen.last_equity_usd.is_finite()):
+        return None
+    return seen.last_equity_usd - seen.equity_usd
+
+
+def drawdown_usd(state: AccountState) -> Decimal | None:
+    """Give how far equity stands below the day's peak; None when nobody can say."""
+    seen, peak = state.observed, state.day.peak_equity_usd
+    if seen is None or peak is None or not seen.equity_usd.is_finite():
+        return None
+    return peak - seen.equity_usd
