@@ -5,9 +5,13 @@ when the fact it needs is missing. Orders that strictly reduce a position, and r
 counts, are exempt from every control that bounds new risk: a limit must never trap a position.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from contracts.decisions import Check
+from contracts.limits import LimitSet
 from contracts.reasons import DenialCode, Reason
 from services.risk.checks.account import (
     check_account_age,
@@ -36,35 +40,49 @@ from services.risk.situation import Situation
 
 C = DenialCode
 
-CONTROLS: tuple[tuple[Control, tuple[DenialCode, ...]], ...] = (
-    (check_kill_switch, (C.KILL_SWITCH,)),
-    (check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
-    (check_crosses_zero, (C.CROSSES_ZERO,)),
-    (check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
-    (check_breaks, (C.RECONCILIATION_BREAK,)),
-    (check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
-    (check_account_blocked, (C.NO_ACCOUNT, C.ACCOUNT_BLOCKED)),
-    (check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
-    (check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
-    (check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
-    (check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
-    (check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
-    (check_order_rate, (C.ORDER_RATE,)),
-    (check_daily_trades, (C.MAX_DAILY_TRADES,)),
-    (check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
-    (check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
-    (check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
-    (check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
+
+class Entry(NamedTuple):
+    """One control, the reasons it may give, and the rails without which it has nothing to hold an order against."""
+
+    check: Control
+    codes: tuple[DenialCode, ...]
+    rails: tuple[str, ...] = ()
+
+
+CONTROLS: tuple[Entry, ...] = (
+    Entry(check_kill_switch, (C.KILL_SWITCH,)),
+    Entry(check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
+    Entry(check_crosses_zero, (C.CROSSES_ZERO,)),
+    Entry(check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
+    Entry(check_breaks, (C.RECONCILIATION_BREAK,)),
+    Entry(check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
+    Entry(check_account_blocked, (C.NO_ACCOUNT, C.ACCOUNT_BLOCKED)),
+    Entry(check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
+    Entry(check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
+    Entry(check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
+    Entry(check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
+    Entry(check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
+    Entry(check_order_rate, (C.ORDER_RATE,)),
+    Entry(check_daily_trades, (C.MAX_DAILY_TRADES,)),
+    Entry(check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
+    Entry(check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
+    Entry(check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
+    Entry(check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
 )
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
-_IN_ORDER = tuple(control for control, _ in CONTROLS)
+@lru_cache(maxsize=256)
+def controls_under(limits: LimitSet) -> tuple[Control, ...]:
+    """Give the controls that limits put in force: those whose rails are all set, and not set to false."""
+    return tuple(
+        entry.check for entry in CONTROLS if all(getattr(limits, rail) not in {None, False} for rail in entry.rails)
+    )
 
 
 def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
-    """Apply every control, so that the record shows all of them; the first reason wins."""
-    found = [control(at) for control in _IN_ORDER]
+    """Apply every control in force, so that the record shows all of them; the first reason wins."""
+    found = [control(at) for control in controls_under(at.limits)]
     passed = [one for one in found if isinstance(one, Check)]
     if len(passed) == len(found):
         return tuple(passed), None

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,11 +14,12 @@ from contracts.controls import KillReleased
 from contracts.decisions import Evidence
 from contracts.enums import BreakKind, Outcome, Side
 from contracts.ids import AgentId, OrderId
+from contracts.limits import LimitSet
 from contracts.orders import OrderUnknown, OrderWorking
 from contracts.reasons import DenialCode as C
 from projections import account
 from projections.account import AccountState
-from services.risk.checks import CONTROLS
+from services.risk.checks import CONTROLS, controls_under
 from tests.risk_world import (
     NOW,
     answer,
@@ -32,25 +33,10 @@ from tests.risk_world import (
     quote,
     state_of,
 )
+from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
-READY = (limits_set(), observed())
 MS = timedelta(milliseconds=1)
-
-
-class Row(NamedTuple):
-    code: C
-    state: AccountState
-    content: bytes
-    seen: Evidence
-    limit: str | None = None
-    attempted: str | None = None
-    max_acceptable_qty: str | None = None
-    headroom: str | None = None
-
-
-def ready(**limits: Any) -> AccountState:
-    return state_of(limits_set(**limits), observed())
 
 
 def with_unknown() -> AccountState:
@@ -228,7 +214,7 @@ def test_every_denial_code_has_a_row() -> None:
 
 def test_controls_stand_in_the_order_in_which_reasons_win() -> None:
     codes = list(C)
-    places = [codes.index(own[-1]) for _, own in CONTROLS]
+    places = [codes.index(entry.codes[-1]) for entry in CONTROLS]
     assert places == sorted(places)
 
 
@@ -236,7 +222,7 @@ def test_the_first_reason_in_precedence_wins_and_all_controls_are_on_record() ->
     decision = answer(state_of(limits_set(symbol_allowlist=()), kill()), body(qty="1000"), evidence())
     assert decision.reason is not None
     assert decision.reason.code is C.KILL_SWITCH
-    assert len(decision.checks) == len(CONTROLS)
+    assert len(decision.checks) == len(controls_under(LimitSet()))
     assert sum(not check.passed for check in decision.checks) > 5
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderStatus, Outcome, Side
 from contracts.ids import FillId, OrderId
+from contracts.limits import LimitSet
 from contracts.orders import (
     OrderCanceled,
     OrderCancelRequested,
@@ -19,7 +20,7 @@ from contracts.orders import (
 from contracts.reasons import DenialCode as C
 from projections import account
 from projections.account import AccountState
-from services.risk.checks import CONTROLS
+from services.risk.checks import controls_under
 from tests.risk_world import (
     AAPL,
     DEMO,
@@ -83,7 +84,7 @@ def test_a_replace_is_approved_with_the_merged_terms_and_a_reservation_for_them(
     assert (reservation.qty, reservation.price_usd, reservation.notional_usd) == (D(12), D("99.5"), D(1194))
     assert not reservation.reduces
     assert decision.valid_until is not None
-    assert len(decision.checks) == len(CONTROLS)
+    assert len(decision.checks) == len(controls_under(LimitSet()))
 
 
 def test_what_is_left_out_stays_as_it_is() -> None:
