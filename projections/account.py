@@ -53,12 +53,12 @@ from contracts.orders import (
 from contracts.values import ZERO
 from projections import books, guard, listing, order_state, orders, positions, standing
 from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
-from projections.books import Working
-from projections.exposure import SymbolExposure, with_position, with_symbol, with_working
+from projections.books import Fill, Working
+from projections.exposure import with_position, with_symbol, with_working
 from projections.order_state import OrderState
 from projections.pace import with_order
 from projections.positions import Position
-from projections.working import counted
+from projections.working import alone, counted
 
 __all__ = ["EMPTY", "AccountState", "Day", "break_name", "daily_loss_usd", "drawdown_usd", "evolve"]
 
@@ -167,9 +167,11 @@ def _after_order_event(state: AccountState, event: AnyOrderEvent, seq: int) -> A
     if known is None:
         return _after_unknown_order(state, event, seq)
     new = orders.evolve(known, event, seq)
-    counts = not orders.is_known_fill(known, event)
-    state = _put_order(state, new)
-    return _with_executions(state, known, event) if counts else state
+    if orders.is_known_fill(known, event):
+        return _put_order(state, new)
+    if isinstance(event, OrderFilled):
+        return _put_order(state, new, fill=event)
+    return _with_corrections(_put_order(state, new), known, event)
 
 
 def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) -> AccountState:
@@ -180,20 +182,23 @@ def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) ->
         case OrderLegAdded():
             return _put_order(state, order_state.order_from_leg(event, state.orders.get(event.parent_id), seq))
         case OrderFilled():
-            return _filled(state, event, None)
+            return _moved(state, event.symbol, _change_of(event), event.price, None)
         case _:
             return state
 
 
-def _with_executions(state: AccountState, order: OrderState, event: AnyOrderEvent) -> AccountState:
-    """Move the position by what was executed, or undone."""
+def _change_of(fill: OrderFilled) -> Decimal:
+    return positions.signed(fill.side, fill.qty)
+
+
+def _with_corrections(state: AccountState, order: OrderState, event: AnyOrderEvent) -> AccountState:
+    """Move the position by what was undone, or turned out to be otherwise."""
     match event:
-        case OrderFilled():
-            return _filled(state, event, order)
         case OrderBusted():
             return _undone(state, order, event)
         case OrderCorrected(qty=qty, price=price):
-            return _executed(_undone(state, order, event), order, qty, price)
+            change = positions.signed(order.terms.side, qty)
+            return _moved(_undone(state, order, event), order.terms.symbol, change, price, order)
         case _:
             return state
 
@@ -204,68 +209,77 @@ def _adopted(state: AccountState, event: OrderAdopted, seq: int) -> OrderState:
     return replace(order, worst_price=order.worst_price or state.exposure.of(event.terms.symbol).mark_price)
 
 
-def _put_order(state: AccountState, order: OrderState, mark_price: Decimal | None = None) -> AccountState:
-    """Store an order and move everything that is derived from orders by the difference it makes."""
+def _put_order(
+    state: AccountState, order: OrderState, mark_price: Decimal | None = None, fill: OrderFilled | None = None
+) -> AccountState:
+    """Store an order and move everything that is derived from orders by the difference it makes.
+
+    A fill moves what works and what is held in one step, because both are most of what a journal says.
+    """
     old = state.orders.get(order.order_id)
-    symbol, side = order.terms.symbol, order.terms.side
     with_order_in = state.orders.set(order.order_id, order)
-    was, now = counted(state.orders, order), counted(with_order_in, order)
-    exposure = state.exposure
-    if was != now or mark_price is not None:  # most reports move no quantity, and so no exposure
-        one = exposure.of(symbol)
-        if mark_price is not None:
-            one = with_position(one, one.position_qty, mark_price)
-        one = with_working(one, side, now.qty - was.qty, now.notional_usd - was.notional_usd)
-        exposure = with_symbol(exposure, symbol, one)
-    was_open = old is not None and not old.is_terminal
-    opened = (not order.is_terminal) - was_open
-    change = Working(symbol, side, now.qty - was.qty, now.notional_usd - was.notional_usd, opened)
-    agents, strategies = state.agents, state.strategies
-    if was != now or opened:
-        agent, strategy = _names(order)
-        agents = agents if agent is None else books.with_order(agents, agent, change)
-        strategies = strategies if strategy is None else books.with_order(strategies, strategy, change)
+    if order.group_id is None:
+        was, now = alone(old), alone(order)
+    else:
+        was, now = counted(state.orders, order), counted(with_order_in, order)
+    opened = (not order.is_terminal) - (old is not None and not old.is_terminal)
+    qty, notional_usd = now.qty - was.qty, now.notional_usd - was.notional_usd
+    more = Working(order.terms.symbol, order.terms.side, qty, notional_usd, opened)
+    if opened:
+        state = replace(state, orders=with_order_in, open_orders=state.open_orders + opened)
+    else:
+        state = replace(state, orders=with_order_in)
+    if (old is not None and old.status is OrderStatus.UNKNOWN) != (order.status is OrderStatus.UNKNOWN):
+        state = replace(state, unknown_orders=_unknowns(state, order))
+    if fill is not None:
+        return _moved(state, fill.symbol, _change_of(fill), fill.price, order, more)
+    if was == now and not opened and mark_price is None:
+        return state  # most reports move no quantity, and so no exposure
+    return _with_working(state, order, more, mark_price)
+
+
+def _with_working(state: AccountState, order: OrderState, more: Working, mark_price: Decimal | None) -> AccountState:
+    one = with_working(state.exposure.of(more.symbol), more.side, more.qty, more.notional_usd)
+    if mark_price is not None:
+        one = with_position(one, one.position_qty, mark_price)
+    agent, strategy = _names(order)
     return replace(
         state,
-        orders=with_order_in,
-        open_orders=state.open_orders + opened,
-        unknown_orders=_unknowns(state, order, old),
-        exposure=exposure,
-        agents=agents,
-        strategies=strategies,
+        exposure=with_symbol(state.exposure, more.symbol, one),
+        agents=state.agents if agent is None else books.with_order(state.agents, agent, more),
+        strategies=state.strategies if strategy is None else books.with_order(state.strategies, strategy, more),
     )
 
 
-def _unknowns(state: AccountState, order: OrderState, old: OrderState | None) -> Map[Symbol, int]:
-    was = old is not None and old.status is OrderStatus.UNKNOWN
-    now = order.status is OrderStatus.UNKNOWN
-    if was == now:
-        return state.unknown_orders
-    symbol = order.terms.symbol
-    return state.unknown_orders.set(symbol, state.unknown_orders.get(symbol, 0) + now - was)
-
-
-def _filled(state: AccountState, fill: OrderFilled, order: OrderState | None) -> AccountState:
-    return _moved(state, fill.symbol, positions.signed(fill.side, fill.qty), fill.price, order)
-
-
-def _executed(state: AccountState, order: OrderState, qty: Decimal, price: Decimal) -> AccountState:
-    return _moved(state, order.terms.symbol, positions.signed(order.terms.side, qty), price, order)
+def _unknowns(state: AccountState, order: OrderState) -> Map[Symbol, int]:
+    symbol, change = order.terms.symbol, 1 if order.status is OrderStatus.UNKNOWN else -1
+    return state.unknown_orders.set(symbol, state.unknown_orders.get(symbol, 0) + change)
 
 
 def _moved(
-    state: AccountState, symbol: Symbol, change: Decimal, price: Decimal, order: OrderState | None
+    state: AccountState,
+    symbol: Symbol,
+    change: Decimal,
+    price: Decimal,
+    order: OrderState | None,
+    more: Working | None = None,
 ) -> AccountState:
-    """Move the account's position, and that of whoever stated the order."""
+    """Move the account's position, and that of whoever stated the order, together with what works less."""
     position = state.positions.get(symbol) or Position(symbol=symbol)
     new = positions.after_fill(position, change, price)
     agent, strategy = (None, None) if order is None else _names(order)
-    state = replace(
+    fill = Fill(symbol, change, price, position.qty, more)
+    one = state.exposure.of(symbol)
+    if more is not None:
+        one = with_working(one, more.side, more.qty, more.notional_usd)
+    return replace(
         state,
-        agents=books.after_fill(state.agents, agent, symbol, change, price),
-        strategies=books.after_fill(state.strategies, strategy, symbol, change, price),
+        positions=state.positions.set(symbol, new),
+        exposure=with_symbol(state.exposure, symbol, with_position(one, new.qty, price)),
+        agents=books.after_fill(state.agents, agent, fill),
+        strategies=books.after_fill(state.strategies, strategy, fill),
+        cash_usd=None if state.cash_usd is None else state.cash_usd + new.cash_usd - position.cash_usd,
     )
-    return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, price)
 
 
 def _undone(state: AccountState, order: OrderState, event: OrderBusted | OrderCorrected) -> AccountState:
@@ -279,21 +293,13 @@ def _undone(state: AccountState, order: OrderState, event: OrderBusted | OrderCo
         state,
         agents=books.undone(state.agents, agent, symbol, change, gone.price),
         strategies=books.undone(state.strategies, strategy, symbol, change, gone.price),
+        cash_usd=None if state.cash_usd is None else state.cash_usd + new.cash_usd - position.cash_usd,
     )
-    return _put_position(_with_cash(state, new.cash_usd - position.cash_usd), new, ZERO)
-
-
-def _with_cash(state: AccountState, change_usd: Decimal) -> AccountState:
-    return state if state.cash_usd is None else replace(state, cash_usd=state.cash_usd + change_usd)
+    return _put_position(state, new, ZERO)
 
 
 def _after_adopted_position(state: AccountState, event: PositionAdopted) -> AccountState:
     position = state.positions.get(event.symbol) or Position(symbol=event.symbol)
-    state = replace(
-        state,
-        agents=books.with_common(state.agents, event.symbol, event.qty),
-        strategies=books.with_common(state.strategies, event.symbol, event.qty),
-    )
     return _put_position(state, positions.adopted(position, event.qty, event.price), event.price)
 
 
@@ -306,14 +312,16 @@ def _put_position(state: AccountState, position: Position, mark_price: Decimal) 
     )
 
 
-def _marked(state: AccountState, symbol: Symbol, mark_price: Decimal) -> AccountState:
-    one = state.exposure.of(symbol)
-    marked: SymbolExposure = with_position(one, one.position_qty, mark_price)
+def _marked(state: AccountState, prices: dict[Symbol, Decimal]) -> AccountState:
+    exposure = state.exposure
+    for symbol, price in prices.items():
+        one = exposure.of(symbol)
+        exposure = with_symbol(exposure, symbol, with_position(one, one.position_qty, price))
     return replace(
         state,
-        exposure=with_symbol(state.exposure, symbol, marked),
-        agents=books.marked(state.agents, symbol, mark_price),
-        strategies=books.marked(state.strategies, symbol, mark_price),
+        exposure=exposure,
+        agents=books.marked(state.agents, prices),
+        strategies=books.marked(state.strategies, prices),
     )
 
 
@@ -324,10 +332,9 @@ def _after_observation(state: AccountState, seen: AccountObserved, _seq: int) ->
             seen.equity_usd if state.day.peak_equity_usd is None else max(state.day.peak_equity_usd, seen.equity_usd)
         )
         state = replace(state, day=replace(state.day, peak_equity_usd=peak))
-    for position in seen.positions:
-        if position.current_price is not None and position.symbol in state.positions:
-            state = _marked(state, position.symbol, position.current_price)
-    return state
+    prices = {one.symbol: one.current_price for one in seen.positions if one.current_price is not None}
+    held = {symbol: price for symbol, price in prices.items() if symbol in state.positions}
+    return _marked(state, held) if held else state
 
 
 def _in_day(state: AccountState, trading_day: date) -> AccountState:

@@ -1,12 +1,12 @@
 """Whose shares they are: positions, exposure and pace of each agent and of each strategy. All money is USD.
 
 A fill belongs to whoever stated its order, with two rules that keep the parts equal to the account's whole. Shares
-that nobody stated (taken over from the broker, bought by the operator) are common: whoever trades against them
+that no book owns (taken over from the broker, bought by the operator) are common: whoever trades against them
 uses their own first and the common ones next. What the operator, or an order from outside, closes beyond the common
-shares is taken from those who hold them, in the order of their names.
+shares is taken from those who own them, in the order of their names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -57,19 +57,22 @@ EMPTY_BOOK = Book()
 
 
 class Family(Value, frozen=True, kw_only=True):
-    """The books of all agents, or of all strategies, and the shares that belong to none of them."""
+    """The books of all agents, or of all strategies, and how many shares they own together; the rest is common."""
 
     books: Map[str, Book] = Map()
-    common: Map[Symbol, Decimal] = Map()
+    owned: Map[Symbol, Decimal] = Map()
 
     def book(self, name: str) -> Book:
         """Give one owner's book, empty when there is none."""
         return self.books.get(name, EMPTY_BOOK)
 
-    def usable(self, name: str, symbol: Symbol) -> SymbolExposure:
-        """Give what an owner may trade against: their own shares, and the common ones when on the same side."""
+    def usable(self, name: str, symbol: Symbol, held: Decimal) -> SymbolExposure:
+        """Give what an owner may trade against: their own shares, and the common ones when on the same side.
+
+        `held` is the account's position in the symbol.
+        """
         own = self.book(name).exposure.of(symbol)
-        common = self.common.get(symbol, ZERO)
+        common = held - self.owned.get(symbol, ZERO)
         if own.position_qty * common < 0 or not common:
             return own
         return with_position(own, own.position_qty + common, own.mark_price)
@@ -104,40 +107,53 @@ def with_order(family: Family, name: str, more: Working) -> Family:
     return _put(family, name, replace(book, exposure=exposure, open_orders=book.open_orders + more.orders))
 
 
-def after_fill(family: Family, name: str | None, symbol: Symbol, change: Decimal, price: Decimal) -> Family:
-    """Fold a fill of a signed quantity by an owner, or by nobody of this family."""
-    for owner, part in tuple(_shared_out(family, name, symbol, change)):
-        if owner is None:
-            family = with_common(family, symbol, part)
-        else:
-            position = family.book(owner).positions.get(symbol) or Position(symbol=symbol)
-            family = _with_owned(family, owner, positions.after_fill(position, part, price), price)
+class Fill(NamedTuple):
+    """A fill of a signed quantity in an account that held `held` before it, and what now works less for it."""
+
+    symbol: Symbol
+    change: Decimal
+    price: Decimal
+    held: Decimal
+    working: Working | None = None
+
+
+def after_fill(family: Family, name: str | None, fill: Fill) -> Family:
+    """Fold a fill by an owner, or by nobody of this family."""
+    for owner, part in _shared_out(family, name, fill):
+        position = family.book(owner).positions.get(fill.symbol) or Position(symbol=fill.symbol)
+        new = positions.after_fill(position, part, fill.price)
+        family = _with_owned(family, owner, new, fill.price, fill.working if owner == name else None)
     return family
 
 
 def undone(family: Family, name: str | None, symbol: Symbol, change: Decimal, price: Decimal) -> Family:
     """Take a fill back from whoever stated its order."""
     if name is None:
-        return with_common(family, symbol, -change)
+        return family
     position = family.book(name).positions.get(symbol) or Position(symbol=symbol)
     return _with_owned(family, name, positions.undone(position, change, price), ZERO)
 
 
-def with_common(family: Family, symbol: Symbol, change: Decimal) -> Family:
-    """Move the shares that belong to nobody of this family."""
-    left = family.common.get(symbol, ZERO) + change
-    if left:
-        return replace(family, common=family.common.set(symbol, left))
-    return replace(family, common=family.common.delete(symbol)) if symbol in family.common else family
+def marked(family: Family, prices: Mapping[Symbol, Decimal]) -> Family:
+    """Value what every book holds anew."""
+    changed = {name: _marked(book, prices) for name, book in family.books.items()}
+    return Family(books=family.books.update(changed), owned=family.owned)
 
 
-def marked(family: Family, symbol: Symbol, price: Decimal) -> Family:
-    """Value a symbol anew in every book that holds it."""
-    for name in sorted(family.books):
-        position = family.books[name].positions.get(symbol)
-        if position is not None and position.qty:
-            family = _with_owned(family, name, position, price)
-    return family
+def _marked(book: Book, prices: Mapping[Symbol, Decimal]) -> Book:
+    exposure, gained = book.exposure, ZERO
+    for symbol, position in book.positions.items():
+        price = prices.get(symbol)
+        if price is None or not position.qty:
+            continue
+        was = exposure.of(symbol)
+        one = with_position(was, position.qty, price)
+        gained += position.qty * (one.mark_price - was.mark_price)
+        exposure = with_symbol(exposure, symbol, one)
+    if exposure is book.exposure:
+        return book
+    profit = book.profit_usd + gained
+    return replace(book, exposure=exposure, profit_usd=profit, peak_usd=max(book.peak_usd, profit))
 
 
 def with_submit(family: Family, name: str | None, spent_usd: Decimal, at: datetime) -> Family:
@@ -168,47 +184,45 @@ def _in_day(book: Book) -> Book:
     return replace(book, opening_usd=book.profit_usd, peak_usd=book.profit_usd, submits=0, turnover_usd=ZERO)
 
 
-def _with_owned(family: Family, name: str, new: Position, mark_price: Decimal) -> Family:
+def _with_owned(family: Family, name: str, new: Position, mark_price: Decimal, more: Working | None = None) -> Family:
     """Put an owner's position in, and move the owner's exposure and profit with it."""
-    book = family.book(name)
-    was, old = book.exposure.of(new.symbol), book.positions.get(new.symbol)
+    book, symbol = family.book(name), new.symbol
+    was, old = book.exposure.of(symbol), book.positions.get(symbol)
     one = with_position(was, new.qty, mark_price)
+    if more is not None:
+        one = with_working(one, more.side, more.qty, more.notional_usd)
     worth_was = ZERO if old is None else old.cash_usd + old.qty * was.mark_price
     profit = book.profit_usd + new.cash_usd + new.qty * one.mark_price - worth_was
     book = replace(
         book,
-        positions=book.positions.set(new.symbol, new),
-        exposure=with_symbol(book.exposure, new.symbol, one),
+        positions=book.positions.set(symbol, new),
+        exposure=with_symbol(book.exposure, symbol, one),
         profit_usd=profit,
         peak_usd=max(book.peak_usd, profit),
     )
-    return _put(family, name, book)
+    owned = family.owned
+    if new.qty != was.position_qty:
+        owned = owned.set(symbol, owned.get(symbol, ZERO) + new.qty - was.position_qty)
+    return Family(books=family.books.set(name, book), owned=owned)
 
 
-def _shared_out(
-    family: Family, name: str | None, symbol: Symbol, change: Decimal
-) -> Iterator[tuple[str | None, Decimal]]:
-    """Say whose position a fill moves, and by how much; the parts come to the whole."""
-    left = change
-    if name is not None:
-        part = _against(family.book(name).exposure.of(symbol).position_qty, left)
-        left -= part
-        if not left:
-            yield name, part
-            return
-        common_part = _against(family.common.get(symbol, ZERO), left)
-        if common_part:
-            yield None, common_part
-        yield name, change - common_part
-        return
-    part = _against(family.common.get(symbol, ZERO), left)
-    left -= part
-    for owner in sorted(family.books) if left else ():
+def _shared_out(family: Family, name: str | None, fill: Fill) -> tuple[tuple[str, Decimal], ...]:
+    """Say whose position a fill moves, and by how much; what is left over moves the common shares."""
+    symbol, change = fill.symbol, fill.change
+    if name is None:
+        left = change - _against(fill.held - family.owned.get(symbol, ZERO), change)
+        return tuple(_taken_by_name(family, symbol, left)) if left and family.owned.get(symbol) else ()
+    left = change - _against(family.book(name).exposure.of(symbol).position_qty, change)
+    common_part = _against(fill.held - family.owned.get(symbol, ZERO), left) if left else ZERO
+    return ((name, change - common_part),)
+
+
+def _taken_by_name(family: Family, symbol: Symbol, left: Decimal) -> Iterator[tuple[str, Decimal]]:
+    for owner in sorted(family.books):
         taken = _against(family.books[owner].exposure.of(symbol).position_qty, left)
         if taken:
             yield owner, taken
             left -= taken
-    yield None, part + left
 
 
 def _against(held: Decimal, change: Decimal) -> Decimal:

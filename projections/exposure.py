@@ -6,8 +6,8 @@ costs the same with ten open orders as with ten thousand.
 """
 
 from decimal import Decimal
-from typing import NamedTuple
 
+import msgspec
 from immutables import Map
 from msgspec.structs import replace
 
@@ -34,7 +34,7 @@ class SymbolExposure(Value, frozen=True, kw_only=True):
         return max(-self.position_qty - self.buy_qty, ZERO)
 
 
-class Worst(NamedTuple):
+class Worst(msgspec.Struct, frozen=True, gc=False):
     """The worst case of one symbol: on each side alone, and as it adds to the account's net on each side."""
 
     long_usd: Decimal
@@ -96,6 +96,7 @@ def moved(totals: Totals, old: Worst, new: Worst) -> Totals:
 
 
 NO_EXPOSURE = SymbolExposure()
+_NO_WORST = worst(NO_EXPOSURE)
 
 
 class Exposure(Value, frozen=True, kw_only=True):
@@ -111,12 +112,15 @@ class Exposure(Value, frozen=True, kw_only=True):
 
 def with_symbol(exposure: Exposure, symbol: Symbol, new: SymbolExposure) -> Exposure:
     """Put one symbol's new exposure in, and move the totals with it."""
-    totals = moved(exposure.totals, worst(exposure.of(symbol)), worst(new))
+    old = exposure.symbols.get(symbol)
+    totals = moved(exposure.totals, _NO_WORST if old is None else worst(old), worst(new))
     return Exposure(symbols=exposure.symbols.set(symbol, new), totals=totals)
 
 
 def with_working(one: SymbolExposure, side: Side, qty: Decimal, notional_usd: Decimal) -> SymbolExposure:
     """Add (or with negative amounts take away) working shares on one side, with their worst-case value."""
+    if not qty and not notional_usd:
+        return one
     if side is Side.BUY:
         return replace(one, buy_qty=one.buy_qty + qty, buy_notional_usd=one.buy_notional_usd + notional_usd)
     return replace(one, sell_qty=one.sell_qty + qty, sell_notional_usd=one.sell_notional_usd + notional_usd)

@@ -136,9 +136,11 @@ def measure_replaced(
 
 def usable(state: AccountState, whose: Whose) -> SymbolExposure:
     """Give what whoever states an order may trade against."""
+    symbol = Symbol(whose.symbol)
+    account = state.exposure.of(symbol)
     if whose.agent in {OPERATOR, EXTERNAL}:
-        return state.exposure.of(Symbol(whose.symbol))
-    return state.agents.usable(whose.agent, Symbol(whose.symbol))
+        return account
+    return state.agents.usable(whose.agent, symbol, account.position_qty)
 
 
 def reducible_qty(all_of_it: SymbolExposure, mine: SymbolExposure, side: Side) -> Decimal:
