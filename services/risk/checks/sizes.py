@@ -20,7 +20,7 @@ def check_order_notional(at: Situation) -> Finding:
     if value <= limit:
         return passed("order_notional", value, limit)
     filled_usd = at.filled_qty * (at.reserved_price or ZERO)
-    return _too_large(at, "order_notional", C.MAX_ORDER_NOTIONAL, (filled_usd, value, limit))
+    return too_large(at, "order_notional", C.MAX_ORDER_NOTIONAL, (filled_usd, value, limit))
 
 
 def check_position_notional(at: Situation) -> Finding:
@@ -33,7 +33,7 @@ def check_position_notional(at: Situation) -> Finding:
     after = at.after.side_usd(side)
     if after <= limit:
         return passed("position_notional", after, limit)
-    return _too_large(at, "position_notional", C.MAX_POSITION_NOTIONAL, (at.before.side_usd(side), after, limit))
+    return too_large(at, "position_notional", C.MAX_POSITION_NOTIONAL, (at.before.side_usd(side), after, limit))
 
 
 def check_gross_exposure(at: Situation) -> Finding:
@@ -45,7 +45,7 @@ def check_gross_exposure(at: Situation) -> Finding:
     after, limit = at.totals_after.gross_usd, at.limits.max_gross_exposure_usd
     if after <= limit:
         return passed("gross_exposure", after, limit)
-    return _too_large(at, "gross_exposure", C.MAX_GROSS_EXPOSURE, (at.totals_before.gross_usd, after, limit))
+    return too_large(at, "gross_exposure", C.MAX_GROSS_EXPOSURE, (at.totals_before.gross_usd, after, limit))
 
 
 def check_net_exposure(at: Situation) -> Finding:
@@ -58,10 +58,10 @@ def check_net_exposure(at: Situation) -> Finding:
     after = at.totals_after.net_side_usd(side)
     if after <= limit:
         return passed("net_exposure", after, limit)
-    return _too_large(at, "net_exposure", C.MAX_NET_EXPOSURE, (at.totals_before.net_side_usd(side), after, limit))
+    return too_large(at, "net_exposure", C.MAX_NET_EXPOSURE, (at.totals_before.net_side_usd(side), after, limit))
 
 
-def _too_large(at: Situation, name: str, code: DenialCode, measured: tuple[Decimal, Decimal, Decimal]) -> Denial:
+def too_large(at: Situation, name: str, code: DenialCode, measured: tuple[Decimal, Decimal, Decimal]) -> Denial:
     """Deny with (used without this order, used with it, limit), all USD, and the quantity that would pass."""
     before, after, limit = measured
     headroom = max(limit - before, ZERO)
