@@ -10,6 +10,7 @@ import msgspec
 from contracts.base import Event, Value
 from contracts.broker import AccountObserved
 from contracts.decisions import Decision
+from contracts.enums import Outcome
 from contracts.ids import Symbol
 from contracts.market import RegimeChanged
 from contracts.orders import OrderTerms
@@ -204,7 +205,7 @@ def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -
         symbol,
         None if terms is None else terms.side,
         None if terms is None else str(terms.qty),
-        None if decision.reservation is None else str(decision.reservation.notional_usd),
+        _reserved_usd(decision),
         None if evidence.regime is None else evidence.regime.regime,
         decision.state_seq,
         decision.limits_version,
@@ -213,6 +214,12 @@ def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -
         bytes(parts.checks).decode(),
         bytes(parts.headroom).decode(),
     )
+
+
+def _reserved_usd(decision: Decision) -> str | None:
+    """Write what an approval set aside; a dry run shows a reservation and makes none."""
+    made = decision.reservation if decision.outcome is Outcome.APPROVED else None
+    return None if made is None else str(made.notional_usd)
 
 
 def of_control(event: Event, seq: int, kind: str, body: bytes) -> Row:

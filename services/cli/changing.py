@@ -11,6 +11,7 @@ from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent
 from services.cli.manner import (
     PLAIN,
     STRATEGY,
+    DryRun,
     FlatManner,
     Reason,
     chosen_id,
@@ -33,6 +34,7 @@ class Changes:
         str | None, Parameter(help="USD or percent, as the order trails.", allow_leading_hyphen=True)
     ] = None
     tif: Annotated[TimeInForce | None, Parameter(name="--tif", help="How long the order stands.")] = None
+    dry_run: DryRun = False
     reason: Reason = None
 
 
@@ -64,6 +66,7 @@ def replace(order_id: str, /, *, changes: FlatChanges = _NOTHING, manner: FlatMa
         stop_price=number("--stop-price", changes.stop_price),
         trail=number("--trail", changes.trail),
         time_in_force=changes.tif,
+        dry_run=changes.dry_run,
         meta=IntentMeta(strategy=STRATEGY, reason=changes.reason),
     )
     return state_as_operator(intent, manner)
@@ -111,6 +114,7 @@ def close(
     *,
     qty: str | None = None,
     percent: str | None = None,
+    dry_run: DryRun = False,
     reason: Reason = None,
     manner: FlatManner = PLAIN,
 ) -> int:
@@ -126,6 +130,7 @@ def close(
         symbol: What is held.
         qty: So many shares.
         percent: So much of it, 100 at most.
+        dry_run: Only show how it would be decided.
         reason: Why, for the record.
         manner: Who asks and how the answer is shown.
     """
@@ -134,6 +139,7 @@ def close(
         symbol=Symbol(symbol.upper()),
         qty=number("--qty", qty),
         percent=number("--percent", percent),
+        dry_run=dry_run,
         meta=IntentMeta(strategy=STRATEGY, reason=reason),
     )
     return state_as_agent(intent, manner)

@@ -154,6 +154,9 @@ def _decision(decision: Decision) -> tuple[str, str]:
         orders = ", ".join(decision.order_ids) or decision.order_id or "no order"
         return f"{who} approved: {what} -> {orders}", GOOD
     if decision.reason is None:
+    if decision.outcome is Outcome.WOULD_APPROVE and decision.terms is not None:
+        changed = "replace by " if decision.action is Action.REPLACE else ""
+        return f"{who} would be approved, nothing was sent: {changed}{terms_text(decision.terms)}", GOOD
         return f"{who} {decision.outcome}", WARNING
     measured = ""
     if decision.reason.limit is not None:

@@ -24,6 +24,7 @@ from services.runtime.ids import new_intent_id
 DEMO = "demo"
 STRATEGY = "lockgate-cli"
 Reason = Annotated[str | None, Parameter(help="Why, for the record.")]
+DryRun = Annotated[bool, Parameter(negative="", help="Only show how it would be decided: nothing is sent.")]
 Number = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A negative one is for risk to deny, on the record."""
 
@@ -68,7 +69,7 @@ async def _state(path: Path, intent: Intent, manner: Manner) -> int:
         events = await _follow(statement, decision, manner) if manner.wait and approved else []
     if manner.as_json:
         say_json({"decision": decision, "repeated": statement.repeated, "events": events})
-    return OK if approved else FAILED
+    return OK if approved or decision.outcome is Outcome.WOULD_APPROVE else FAILED
 
 
 async def _follow(statement: Statement, decision: Decision, manner: Manner) -> list[msgspec.Struct]:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import IntentId, Symbol
 from contracts.intents import IntentMeta, StopLoss, SubmitIntent, TakeProfit
-from services.cli.manner import PLAIN, STRATEGY, FlatManner, Number, Reason, chosen_id, number, state_as_agent
+from services.cli.manner import PLAIN, STRATEGY, DryRun, FlatManner, Number, Reason, chosen_id, number, state_as_agent
 from services.cli.outcome import UsageError
 from services.cli.terminal import as_it_is
 
@@ -41,6 +41,7 @@ class Terms:
     ] = None
     extended_hours: Annotated[bool, Parameter(negative="", help="Also before and after regular hours.")] = False
     tif: Annotated[TimeInForce, Parameter(name="--tif", help="How long the order stands.")] = TimeInForce.DAY
+    dry_run: DryRun = False
     reason: Reason = None
 
 
@@ -59,12 +60,13 @@ def submit(
 ) -> int:
     """State an intent for one order over NATS, as the agent `demo` or another, and show the decision on it.
 
-    The exit code is 0 when it was approved, 1 when it was not. The same --intent-id again changes nothing: it
-    shows the decision of the first time.
+    The exit code is 0 when it was approved (or would have been, on a dry run), 1 when it was not. The same
+    --intent-id again changes nothing: it shows the decision of the first time.
 
     ```
     lockgate submit AAPL buy 10
     lockgate submit AAPL buy --notional 500
+    lockgate submit AAPL buy 1000 --dry-run
     lockgate submit AAPL buy 10 --limit-price 189.12 --wait
     lockgate submit AAPL buy 10 --stop-price 195 --limit-price 196 --tif gtc
     lockgate submit AAPL sell 10 --trail-percent 2.5
@@ -102,6 +104,7 @@ def _intent(symbol: Symbol, side: Side, qty: str | None, terms: Terms, intent_id
         order_class=terms.order_class or _implied_class(terms),
         take_profit=_take_profit(terms),
         stop_loss=_stop_loss(terms),
+        dry_run=terms.dry_run,
         meta=IntentMeta(strategy=STRATEGY, reason=terms.reason),
     )
 

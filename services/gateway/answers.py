@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contracts.decisions import Check, Headroom
+from contracts.decisions import Check, Headroom, Reservation
 from contracts.enums import (
     Action,
     KillMode,
@@ -33,6 +33,9 @@ Number = Annotated[
     msgspec.Raw,
     msgspec.Meta(description="USD as a JSON number, exact in its text.", extra_json_schema={"type": "number"}),
 ]
+
+Status = Literal["accepted", "rejected", "held", "would_accept"]
+"""How an intent was decided; a dry run that passes every control would be accepted, and nothing is sent."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +66,17 @@ class RiskAnswer(Answer, frozen=True, kw_only=True):
 
 
 class IntentAnswer(Answer, frozen=True, kw_only=True):
-    """The decision on an intent: accepted means approved by risk, rejected means denied, held awaits a person."""
+    """The decision on an intent: accepted means approved by risk, rejected means denied, held awaits a person.
 
-    status: Literal["accepted", "rejected", "held"]
+    A dry run is answered `would_accept` with the reservation that would be made, or `rejected`; nothing is sent.
+    """
+
+    status: Status
     intent_id: IntentId
     order_id: OrderId | None
     risk: RiskAnswer
     reason: Reason | None = None
+    reservation: Reservation | None = None
     decision_seq: int
     message: str | None = None
 
@@ -166,7 +173,7 @@ class IntentStory(IntentAnswer, frozen=True, kw_only=True):
 class CancelAnswer(Answer, frozen=True, kw_only=True):
     """The decision on a cancel: accepted means that the broker is asked, not that the order is gone."""
 
-    status: Literal["accepted", "rejected", "held"]
+    status: Status
     intent_id: IntentId
     order_id: OrderId
     reason: Reason | None = None
@@ -185,7 +192,7 @@ class ReplaceAnswer(IntentAnswer, frozen=True, kw_only=True):
 class CancelAllAnswer(Answer, frozen=True, kw_only=True):
     """The decision on a cancel of all: the broker is asked to cancel `order_ids`; `more` are open beyond those."""
 
-    status: Literal["accepted", "rejected", "held"]
+    status: Status
     intent_id: IntentId
     order_ids: tuple[OrderId, ...]
     more: bool
@@ -198,7 +205,7 @@ class PositionClose(Answer, frozen=True, kw_only=True):
     """What was decided on closing one position; pending ones are found under their intent's id."""
 
     symbol: Symbol
-    status: Literal["accepted", "rejected", "held", "pending"]
+    status: Status | Literal["pending"]
     intent_id: IntentId
     order_id: OrderId | None = None
     qty: Decimal | None = None

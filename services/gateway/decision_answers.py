@@ -1,7 +1,7 @@
 """Decisions as answers: pure translation from the project's language to the HTTP one."""
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -10,6 +10,7 @@ from contracts.enums import Outcome
 from contracts.ids import OrderId, Symbol
 from contracts.values import DECIMALS_MAX, plain
 from projections.account import AccountState
+from projections.dry_runs import is_dry_run
 from services.gateway.account_view import Decided
 from services.gateway.answers import (
     CancelAllAnswer,
@@ -21,18 +22,19 @@ from services.gateway.answers import (
     ReplaceAnswer,
     RiskAnswer,
     RiskHeadroom,
+    Status,
 )
 from services.gateway.clerk import Statement
 from services.gateway.order_answers import order_answer
-
-type Status = Literal["accepted", "rejected", "held"]
 
 STATUS: dict[Outcome, Status] = {
     Outcome.APPROVED: "accepted",
     Outcome.DENIED: "rejected",
     Outcome.HELD: "held",
+    Outcome.WOULD_APPROVE: "would_accept",
 }
 DUPLICATE = "duplicate: this intent was stated before, and this is its original answer"
+REHEARSED = "dry run: nothing was sent and nothing is reserved; the order itself needs an intent id of its own"
 
 
 def intent_answer(decided: Decided, *, repeated: bool) -> IntentAnswer:
@@ -44,8 +46,9 @@ def intent_answer(decided: Decided, *, repeated: bool) -> IntentAnswer:
         order_id=decision.order_id,
         risk=_risk(decision),
         reason=decision.reason,
+        reservation=decision.reservation,
         decision_seq=seq,
-        message=DUPLICATE if repeated else None,
+        message=_message(decision, repeated=repeated),
     )
 
 
@@ -58,6 +61,7 @@ def intent_story(decided: Decided, state: AccountState) -> IntentStory:
         order_id=decision.order_id,
         risk=_risk(decision),
         reason=decision.reason,
+        reservation=decision.reservation,
         decision_seq=seq,
         agent=decision.agent,
         action=decision.action,
@@ -70,6 +74,12 @@ def intent_story(decided: Decided, state: AccountState) -> IntentStory:
         order_ids=decision.order_ids,
         order=_order(decision.order_id, state),
     )
+
+
+def _message(decision: Decision, *, repeated: bool) -> str | None:
+    """Say what is special about an answer: that nothing was sent, or that it is an old one."""
+    said = ((is_dry_run(decision), REHEARSED), (repeated, DUPLICATE))
+    return "; ".join(text for holds, text in said if holds) or None
 
 
 def _order(order_id: OrderId | None, state: AccountState) -> OrderAnswer | None:
@@ -86,10 +96,11 @@ def replace_answer(decided: Decided, order_id: OrderId, state: AccountState, *, 
         order_id=order_id,
         risk=_risk(decision),
         reason=decision.reason,
+        reservation=decision.reservation,
         decision_seq=seq,
         terms=decision.terms,
         order=_order(order_id, state),
-        message=DUPLICATE if repeated else None,
+        message=_message(decision, repeated=repeated),
     )
 
 
@@ -103,7 +114,7 @@ def cancel_all_answer(decided: Decided, *, repeated: bool) -> CancelAllAnswer:
         more=bool(decision.checks),
         reason=decision.reason,
         decision_seq=seq,
-        message=DUPLICATE if repeated else None,
+        message=_message(decision, repeated=repeated),
     )
 
 
@@ -133,7 +144,7 @@ def cancel_answer(decided: Decided, order_id: OrderId, state: AccountState, *, r
         reason=decision.reason,
         decision_seq=seq,
         order=_order(order_id, state),
-        message=DUPLICATE if repeated else None,
+        message=_message(decision, repeated=repeated),
     )
 
 

@@ -28,6 +28,9 @@ IdempotencyId = Annotated[
     ),
 ]
 REASON_CHARS_MAX = 500
+DryRun = Annotated[
+    bool, msgspec.Meta(description="Only say how it would be decided: nothing is sent, nothing is set aside.")
+]
 ReasonText = Annotated[str, msgspec.Meta(max_length=REASON_CHARS_MAX)]
 
 
@@ -66,6 +69,7 @@ class SubmitForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     order_class: OrderClass | None = None
     take_profit: TakeProfitForm | None = None
     stop_loss: StopLossForm | None = None
+    dry_run: DryRun = False
     meta: IntentMeta | None = None
 
 
@@ -80,6 +84,7 @@ class ReplaceForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stop_price: NumberOrText | None = None
     trail: NumberOrText | None = None
     time_in_force: TimeInForce | None = None
+    dry_run: DryRun = False
     client_intent_id: IdempotencyId | None = None
     reason: ReasonText | None = None
 
@@ -110,6 +115,7 @@ def submit_intent(form: SubmitForm, intent_id: IntentId) -> SubmitIntent:
         order_class=form.order_class or OrderClass.SIMPLE,
         take_profit=None if profit is None else TakeProfit(limit_price=profit.limit_price),
         stop_loss=None if stop is None else StopLoss(stop_price=stop.stop_price, limit_price=stop.limit_price),
+        dry_run=form.dry_run,
         meta=form.meta or IntentMeta(),
     )
 
@@ -124,6 +130,7 @@ def replace_intent(form: ReplaceForm, intent_id: IntentId, order_id: OrderId) ->
         stop_price=form.stop_price,
         trail=form.trail,
         time_in_force=form.time_in_force,
+        dry_run=form.dry_run,
         meta=IntentMeta(reason=form.reason),
     )
 

@@ -6,10 +6,11 @@
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.codec import UndecodableError, decode_intent, is_recordable
 from contracts.decisions import NO_INTENT, Decision, Evidence, Headroom
-from contracts.enums import Action
+from contracts.enums import Action, Outcome
 from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent, ReplaceIntent, SubmitIntent
 from contracts.limits import LimitSet
 from contracts.reasons import DenialCode, Reason
@@ -47,7 +48,8 @@ def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Int
         return no(_ACTIONS[type(intent)], fault)
     match intent:
         case SubmitIntent() | CloseIntent() | ReplaceIntent():
-            return _answer_new_risk(state, stated, evidence, intent)
+            answer = _answer_new_risk(state, stated, evidence, intent)
+            return _rehearsed(answer) if intent.dry_run else answer
         case CancelIntent():
             return answer_cancel(state, stated, intent)
         case CancelAllIntent():
@@ -71,6 +73,15 @@ def _answer_new_risk(
             return answer_close(state, limits, stated, evidence, intent)
         case ReplaceIntent():
             return answer_replace(state, limits, stated, evidence, intent)
+
+
+def _rehearsed(answer: Answer) -> Answer:
+    """Answer a dry run: what would be, with no order id that anybody could follow; no person is asked either."""
+    match answer.outcome:
+        case Outcome.APPROVED | Outcome.WOULD_APPROVE:
+            return replace(answer, outcome=Outcome.WOULD_APPROVE, order_id=None, valid_until=None)
+        case Outcome.HELD | Outcome.DENIED:
+            return replace(answer, outcome=Outcome.DENIED, order_id=None, valid_until=None)
 
 
 def _late(limits: LimitSet, evidence: Evidence) -> Reason | None:

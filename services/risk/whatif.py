@@ -28,6 +28,7 @@ from contracts.orders import (
 from contracts.values import ZERO
 from projections import account
 from projections.account import EMPTY, AccountState
+from projections.dry_runs import is_dry_run
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 from projections.risk_order import RiskOrder
 from services.risk.assumed_fills import assumed_end, assumed_events
@@ -122,6 +123,8 @@ class WhatIf:
         return None if limits is None else replace(limits, **self._overrides)
 
     def _decide_again(self, would: AccountState, stored: Decision, seq: int) -> AccountState:
+        if is_dry_run(stored):
+            return would  # nothing came of it, and nothing would have
         self._decisions += 1
         stamp = Stamp(stored.epoch, stored.code_version, stored.state_seq)
         again = decide(would, stated_in(stored, self._account), stored.evidence, stamp)

@@ -41,6 +41,12 @@ REASON = Parameter(
     schema={"type": "string", "maxLength": REASON_CHARS_MAX},
     description="Why, for the record.",
 )
+DRY_RUN = Parameter(
+    name="dry_run",
+    where="query",
+    schema={"type": "boolean", "default": False},
+    description="Only say how it would be decided: nothing is sent, nothing is set aside.",
+)
 SYMBOL = Parameter(name="symbol", where="query", schema={"type": "string"}, description="Only orders in this symbol.")
 ReasonParameter = Annotated[str | None, QueryParameter(max_length=REASON_CHARS_MAX)]
 

@@ -19,7 +19,7 @@ from services.gateway.forms import read_id, read_number
 from services.gateway.gateway import Gateway
 from services.gateway.operation import Operation, Parameter
 from services.gateway.routes.intents import ACCEPTED, pending
-from services.gateway.routes.order_changes import CLIENT_INTENT_ID, PENDING, REASON, ReasonParameter
+from services.gateway.routes.order_changes import CLIENT_INTENT_ID, DRY_RUN, PENDING, REASON, ReasonParameter
 from services.gateway.tracing import traceparent_from
 
 _DIGEST_BYTES = 12
@@ -37,6 +37,7 @@ _CLOSE = Operation(
             schema=_NUMBER,
             description="So much of what working exits leave: above 0 to 100, with up to 9 decimals.",
         ),
+        DRY_RUN,
         CLIENT_INTENT_ID,
         REASON,
     ),
@@ -63,6 +64,7 @@ async def close_position(  # noqa: PLR0913, PLR0917 - the framework reads each q
     symbol: Annotated[str, PathParameter()],
     qty: Annotated[str | None, QueryParameter()] = None,
     percent: Annotated[str | None, QueryParameter()] = None,
+    dry_run: Annotated[bool, QueryParameter()] = False,  # noqa: FBT002 - read by name from the query
     client_intent_id: Annotated[str | None, QueryParameter()] = None,
     reason: ReasonParameter = None,
 ) -> Response[IntentAnswer] | Response[PendingAnswer]:
@@ -72,6 +74,7 @@ async def close_position(  # noqa: PLR0913, PLR0917 - the framework reads each q
         symbol=Symbol(symbol),
         qty=read_number("qty", qty),
         percent=read_number("percent", percent),
+        dry_run=dry_run,
         meta=IntentMeta(reason=reason),
     )
     trace = traceparent_from(request.headers.get("traceparent"))

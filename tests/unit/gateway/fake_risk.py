@@ -60,6 +60,12 @@ class FakeRisk:
         return seq
 
     def decide(self, received: Received) -> Decision:
+        decision = self._decide(received)
+        if decision.outcome is not Outcome.APPROVED or not is_dry_run(received.body):
+            return decision
+        return msgspec.structs.replace(decision, outcome=Outcome.WOULD_APPROVE, order_id=None)
+
+    def _decide(self, received: Received) -> Decision:
         stated = subjects.parse_intent(received.subject)
         intent = decode_intent(received.body)
         blank = Decision(
@@ -118,6 +124,10 @@ class FakeRisk:
     def hear(self, event: JournalEvent) -> None:
         """Fold what others wrote."""
         self._state = evolve(self._state, event, 0)
+
+
+def is_dry_run(body: bytes) -> bool:
+    return getattr(decode_intent(body), "dry_run", False)
 
 
 def denied(blank: Decision, code: DenialCode, **numbers: Decimal) -> Decision:

@@ -234,3 +234,28 @@ async def test_a_key_that_may_only_read_changes_nothing(world: World, method: st
 
     assert (await world.call(method, path, body, key="watcher")).status_code == 403
     assert (await world.call(method, path, body, key=None)).status_code == 401
+
+
+async def test_a_dry_run_says_what_would_be_and_that_nothing_was_sent(world: World):
+    answer = (await world.submit(dry_run=True)).json()
+    assert (answer["status"], answer["order_id"], answer["reservation"]["qty"]) == ("would_accept", None, "10")
+    assert answer["message"].startswith("dry run: nothing was sent")
+    assert not world.view.state.orders
+
+    again = (await world.submit(dry_run=True)).json()
+    assert "duplicate" in again["message"]
+    assert (await world.submit()).status_code == 409  # the id is used up: the order is another intent
+
+    denied = (await world.submit(client_intent_id="i-2", dry_run=True, qty=1000)).json()
+    assert (denied["status"], denied["message"][:8]) == ("rejected", "dry run:")
+
+
+async def test_replaces_and_closes_have_dry_runs_too(world: World):
+    order_id = (await world.submit()).json()["order_id"]
+    replaced = await world.call("PATCH", f"/v1/orders/{order_id}", {"qty": "5", "dry_run": True})
+    assert (replaced.json()["status"], replaced.json()["order"]["replacement"]) == ("would_accept", None)
+
+    await holding(world, "SPY")
+    closed = (await world.call("DELETE", "/v1/positions/SPY?dry_run=true&qty=4")).json()
+    assert (closed["status"], closed["order_id"], closed["reservation"]["qty"]) == ("would_accept", None, "4")
+    assert (await world.call("DELETE", "/v1/positions/SPY?dry_run=maybe")).status_code == 400
