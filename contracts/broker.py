@@ -4,8 +4,9 @@ from datetime import date
 from decimal import Decimal
 
 from contracts.base import Event, Moment, Value
-from contracts.enums import BreakKind
+from contracts.enums import BreakKind, KillMode
 from contracts.ids import Symbol
+from contracts.scopes import ScopeText
 
 
 class ObservedPosition(Value, frozen=True, kw_only=True):
@@ -126,6 +127,25 @@ class SessionsObserved(Event, frozen=True, kw_only=True, tag="broker.sessions_ob
     sessions: tuple[Session, ...]
 
 
+class KillVerified(Event, frozen=True, kw_only=True, tag="broker.kill_verified.v1"):
+    """What the broker showed after a kill switch was put on, or put on again, at journal sequence `engaged_seq`.
+
+    `blocked_after_ms` runs from the time that the word gives for itself to the moment after which no byte of new risk
+    in the scope was handed to the broker's socket; None when the OMS did not hear the word but found it in the
+    journal. `flat_after_ms` runs from that moment on, by the monotonic clock, to the broker's answers that showed no
+    order (for flatten: no position either) left in the scope; None while they do, and for block_new, which ends none.
+    """
+
+    scope: ScopeText
+    mode: KillMode
+    engaged_seq: int
+    blocked_after_ms: Decimal | None
+    flat_after_ms: Decimal | None
+    orders_left: int
+    positions_left: int
+    detail: str = ""
+
+
 type BrokerEvent = (
     AccountObserved
     | BrokerLinkChanged
@@ -137,4 +157,5 @@ type BrokerEvent = (
     | Throttled
     | AssetsObserved
     | SessionsObserved
+    | KillVerified
 )

@@ -10,6 +10,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    KillVerified,
     PositionAdopted,
     Reconciled,
     SessionsObserved,
@@ -55,7 +56,7 @@ def role_of(event: JournalEvent) -> Role | None:
             | BreakHealed(kind=BreakKind.ORPHAN)
         ):
             return Role.AUDIT
-        case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted():
+        case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted() | KillVerified():
             return Role.OMS
         case CashMoved() | BreakFound() | BreakHealed() | Throttled() | AssetsObserved() | SessionsObserved():
             return Role.OMS

@@ -6,12 +6,13 @@ from immutables import Map
 from msgspec.structs import replace
 
 from contracts.base import Value
+from contracts.broker import KillVerified
 from contracts.controls import KillEngaged, KillReleased, LayerSet, MandateGranted, MandateRevoked
 from contracts.enums import KillMode
 from contracts.ids import AgentId
 from contracts.limits import LimitOverride
 from contracts.mandates import Mandate
-from contracts.scopes import ACCOUNT, Scope, agent_scope, strategy_scope, symbol_scope
+from contracts.scopes import ACCOUNT, FIRM, Scope, agent_scope, strategy_scope, symbol_scope
 
 _WIDTH = tuple(KillMode)
 
@@ -24,10 +25,21 @@ class Layer(Value, frozen=True, kw_only=True):
 
 
 class Kill(Value, frozen=True, kw_only=True):
-    """A kill switch that is on, and the journal sequence at which it was put on."""
+    """A kill switch that is on, the journal sequence where it was put on, and what the broker showed since."""
 
     event: KillEngaged
     seq: int
+    proof: KillVerified | None = None
+
+    @property
+    def cancels(self) -> bool:
+        """Say whether everything that works in the scope must be canceled."""
+        return self.event.mode is not KillMode.BLOCK_NEW
+
+    @property
+    def flattens(self) -> bool:
+        """Say whether every position in the scope must be closed, too."""
+        return self.event.mode is KillMode.FLATTEN
 
 
 class Granted(Value, frozen=True, kw_only=True):
@@ -59,7 +71,7 @@ class Standing(Value, frozen=True, kw_only=True):
 
 
 NOTHING_SAID = Standing()
-type StandingEvent = LayerSet | MandateGranted | MandateRevoked | KillEngaged | KillReleased
+type StandingEvent = LayerSet | MandateGranted | MandateRevoked | KillEngaged | KillReleased | KillVerified
 
 
 class Whose(NamedTuple):
@@ -90,18 +102,40 @@ def evolve(standing: Standing, event: StandingEvent, seq: int) -> Standing:
             return replace(standing, mandates=mandates, version=standing.version + 1)
         case KillEngaged():
             return _killed(standing, event, seq)
-        case KillReleased(scope=scope):
+        case KillVerified():
+            return _proved(standing, event)
+        case KillReleased():
+            scope = switch_of(event.scope)
             kills = standing.kills.delete(scope) if scope in standing.kills else standing.kills
             return replace(standing, kills=kills, kill_seq=seq if scope == ACCOUNT else standing.kill_seq)
 
 
 def _killed(standing: Standing, event: KillEngaged, seq: int) -> Standing:
     """Widen a switch; a narrower word while it is on changes nothing: only a release cuts it back."""
-    known = standing.kills.get(event.scope)
-    if known is not None and _WIDTH.index(event.mode) <= _WIDTH.index(known.event.mode):
+    scope = switch_of(event.scope)
+    known = standing.kills.get(scope)
+    if known is not None and not is_wider(event.mode, known.event.mode):
         return standing
-    kills = standing.kills.set(event.scope, Kill(event=event, seq=seq))
-    return replace(standing, kills=kills, kill_seq=seq if event.scope == ACCOUNT else standing.kill_seq)
+    kills = standing.kills.set(scope, Kill(event=event, seq=seq))
+    return replace(standing, kills=kills, kill_seq=seq if scope == ACCOUNT else standing.kill_seq)
+
+
+def _proved(standing: Standing, event: KillVerified) -> Standing:
+    """Keep the newest proof of a switch that is on; one of an earlier, narrower mode proves nothing any more."""
+    known = standing.kills.get(event.scope)
+    if known is None or event.engaged_seq < known.seq:
+        return standing
+    return replace(standing, kills=standing.kills.set(event.scope, replace(known, proof=event)))
+
+
+def switch_of(scope: Scope) -> Scope:
+    """Name the switch that a scope means: the firm is this account."""
+    return ACCOUNT if scope == FIRM else scope
+
+
+def is_wider(mode: KillMode, than: KillMode) -> bool:
+    """Say whether a mode goes further than another."""
+    return _WIDTH.index(mode) > _WIDTH.index(than)
 
 
 def kills_over(standing: Standing, whose: Whose) -> tuple[Kill, ...]:

@@ -20,6 +20,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    KillVerified,
     PositionAdopted,
     Reconciled,
     SessionsObserved,
@@ -140,6 +141,8 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:  # noqa: C901 - on
         case LimitsSet() | LimitsProposed() | EpochTaken():
             return Subject()
         case LayerSet(scope=scope) | TripReset(scope=scope) | KillEngaged(scope=scope) | KillReleased(scope=scope):
+            return _of_scope(scope)
+        case KillVerified(scope=scope):
             return _of_scope(scope)
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint() | WatchReported():
             return Subject()

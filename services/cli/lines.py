@@ -12,6 +12,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    KillVerified,
     PositionAdopted,
     Reconciled,
     SessionsObserved,
@@ -31,7 +32,7 @@ from contracts.controls import (
     TripReset,
 )
 from contracts.decisions import Decision
-from contracts.enums import Action, OrderClass, Outcome
+from contracts.enums import Action, KillMode, OrderClass, Outcome
 from contracts.orders import (
     AnyOrderEvent,
     OrderAcknowledged,
@@ -136,7 +137,7 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:  # noqa: C901 - one cas
             return "broker", *_broker(event)
         case CashMoved() | BreakFound() | BreakHealed():
             return "broker", *_books(event)
-        case Throttled() | AssetsObserved() | SessionsObserved():
+        case Throttled() | AssetsObserved() | SessionsObserved() | KillVerified():
             return "broker", *_told(event)
         case ChainCheckpoint(upto_seq=upto, digest=digest):
             return "audit", f"chain up to {upto} is {digest[:16]}", QUIET
@@ -177,8 +178,10 @@ def _granted(event: LayerSet | MandateGranted | MandateRevoked | TripReset) -> t
             return f"{event.trip} of {event.scope} reset by {event.by}: {event.reason}", GOOD
 
 
-def _told(event: Throttled | AssetsObserved | SessionsObserved) -> tuple[str, str]:
+def _told(event: Throttled | AssetsObserved | SessionsObserved | KillVerified) -> tuple[str, str]:
     match event:
+        case KillVerified():
+            return _proof(event)
         case Throttled():
             return f"too many requests, wait {event.retry_after_ms} ms", WARNING
         case AssetsObserved():
@@ -221,6 +224,19 @@ def _broker(event: AccountObserved | BrokerLinkChanged | Reconciled | PositionAd
             return text + (f", BREAKS {breaks}" if breaks else ""), BAD if breaks else QUIET
         case PositionAdopted():
             return f"adopted {amount(event.qty)} {event.symbol} at {amount(event.price)}: {event.detail}", WARNING
+
+
+def _proof(event: KillVerified) -> tuple[str, str]:
+    """Tell what the broker showed after a kill; times are milliseconds."""
+    heard_ms = event.blocked_after_ms
+    blocked = "when the OMS started" if heard_ms is None else f"after {amount(heard_ms)} ms"
+    what = f"kill switch {event.mode} for {event.scope} (journal {event.engaged_seq}): blocked {blocked}"
+    left = f"{event.orders_left} orders and {event.positions_left} positions are there"
+    if event.flat_after_ms is not None:
+        return f"{what}, done after {amount(event.flat_after_ms)} ms, {left}", f"bold {GOOD}"
+    if event.mode is KillMode.BLOCK_NEW:
+        return f"{what}, {left}", GOOD
+    return f"{what}, NOT DONE YET: {left}; {event.detail}", f"bold {BAD}"
 
 
 def _books(event: CashMoved | BreakFound | BreakHealed) -> tuple[str, str]:

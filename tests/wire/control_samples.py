@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.audit import WatchReported
 from contracts.base import Message
-from contracts.broker import Asset, AssetsObserved, Session, SessionsObserved, Throttled
+from contracts.broker import Asset, AssetsObserved, KillVerified, Session, SessionsObserved, Throttled
 from contracts.controls import (
     KillEngaged,
     KillReleased,
@@ -73,6 +73,18 @@ SCOPED: list[Message] = [
 
 TOLD: list[Message] = [
     Throttled(epoch=5, at=AT, retry_after_ms=1000),
+    KillVerified(
+        epoch=5,
+        at=AT,
+        scope=Scope("agent.demo"),
+        mode=KillMode.FLATTEN,
+        engaged_seq=812,
+        blocked_after_ms=Decimal("1.204"),
+        flat_after_ms=Decimal(640),
+        orders_left=0,
+        positions_left=0,
+        detail="asked 4 times",
+    ),
     AssetsObserved(
         epoch=5,
         at=AT,
