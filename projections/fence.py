@@ -31,7 +31,7 @@ from contracts.controls import (
 )
 from contracts.decisions import Decision
 from contracts.enums import BreakKind, Role
-from contracts.orders import AnyOrderEvent
+from contracts.orders import OrderEvent
 
 type Fence = Map[Role, int]
 
@@ -41,11 +41,21 @@ OPEN_FENCE: Fence = Map()
 def role_of(event: JournalEvent) -> Role | None:
     """Name the role whose epoch guards an event; operators' controls need none, they are accepted from anyone."""
     match event:
+        case OrderEvent():  # the most of all events
+            return Role.OMS
         case Decision():
             return Role.RISK
-        case LimitsSet() | LimitsProposed() | KillEngaged() | KillReleased() | BreakAccepted():
-            return None
-        case LayerSet() | MandateGranted() | MandateRevoked() | TripReset():
+        case (
+            LimitsSet()
+            | LimitsProposed()
+            | KillEngaged()
+            | KillReleased()
+            | BreakAccepted()
+            | LayerSet()
+            | MandateGranted()
+            | MandateRevoked()
+            | TripReset()
+        ):
             return None
         case EpochTaken(role=role):
             return role
@@ -59,9 +69,6 @@ def role_of(event: JournalEvent) -> Role | None:
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted() | KillVerified():
             return Role.OMS
         case CashMoved() | BreakFound() | BreakHealed() | Throttled() | AssetsObserved() | SessionsObserved():
-            return Role.OMS
-        case _:
-            _: AnyOrderEvent = event  # a new kind of event must find its writer here
             return Role.OMS
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from contracts import codec
 from contracts.audit import ChainCheckpoint, WatchReported
@@ -43,7 +42,7 @@ from contracts.decisions import Decision
 from contracts.enums import Action, BreakKind
 from contracts.ids import AgentId, IntentId, OrderId, Symbol, is_symbol, is_token
 from contracts.intents import Intent
-from contracts.orders import AnyOrderEvent, OrderAdopted, OrderFilled, OrderLegAdded
+from contracts.orders import AnyOrderEvent, OrderAdopted, OrderEvent, OrderFilled, OrderLegAdded
 from contracts.scopes import Scope, ScopeKind, parse_scope
 from projections.chain import Chain, Link, extend
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
@@ -130,6 +129,8 @@ def evolve(state: TrailState, link: Link, event: JournalEvent, about: Subject) -
 def subject_of(event: JournalEvent, subject: str) -> Subject:  # noqa: C901 - one case per kind of event
     """Say whom and what an event is about; an order event names its agent only in its NATS subject."""
     match event:
+        case OrderEvent():  # the most of all events
+            return _of_order_event(event, subject)
         case Decision():
             return _of_decision(event)
         case PositionAdopted(symbol=symbol) | CashMoved(symbol=symbol):
@@ -148,8 +149,6 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:  # noqa: C901 - on
             return Subject()
         case Throttled() | AssetsObserved() | SessionsObserved():
             return Subject()
-        case _:
-            return _of_order_event(event, subject)
 
 
 def _of_scope(scope: Scope) -> Subject:
@@ -174,19 +173,21 @@ def _of_break(kind: BreakKind, key: str) -> Subject:
 
 
 def _of_order_event(event: AnyOrderEvent, subject: str) -> Subject:
-    tokens = subject.split(".")
-    about = Subject(
-        agent=AgentId(tokens[_AGENT_TOKEN]) if len(tokens) == _ORDER_SUBJECT_TOKENS else None,
+    tokens, symbol = subject.split("."), None
+    agent = AgentId(tokens[_AGENT_TOKEN]) if len(tokens) == _ORDER_SUBJECT_TOKENS else None
+    match event:
+        case OrderFilled():
+            symbol = event.symbol
+        case OrderAdopted() | OrderLegAdded():
+            agent, symbol = event.agent, event.terms.symbol
+        case _:
+            pass
+    return Subject(
+        agent=agent,
         intent_id=IntentId(event.correlation_id) if event.correlation_id else None,
         order_id=event.order_id,
+        symbol=symbol,
     )
-    match event:
-        case OrderFilled(symbol=symbol):
-            return replace(about, symbol=symbol)
-        case OrderAdopted(agent=agent, terms=terms) | OrderLegAdded(agent=agent, terms=terms):
-            return replace(about, agent=agent, symbol=terms.symbol)
-        case _:
-            return about
 
 
 def _of_decision(decision: Decision) -> Subject:

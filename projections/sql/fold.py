@@ -1,7 +1,6 @@
 """The fold behind the read models: journal messages in, rows out, and the same rows whoever folds them, and when.
 
-Orders and positions are those of `projections.account`, which every process folds; here only what an event changed
-is written down. So an event of a new kind needs nothing here: what it does to an order or a position is seen.
+Orders and positions are the ledger's; here what an event changed in them is written down.
 """
 
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from immutables import Map
-from msgspec.structs import replace
 
 from contracts.base import Value
 from contracts.broker import AccountObserved
@@ -18,12 +16,12 @@ from contracts.decisions import Decision
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderEvent
 from contracts.values import ZERO
-from projections import account, orders
-from projections.account import AccountState
+from projections import orders
 from projections.chain import Link
 from projections.order_state import OrderState
 from projections.positions import Position
 from projections.sql import rows, tables
+from projections.sql.ledger import Ledger, LedgerState, Moved
 from projections.sql.rows import DayPnl, Execution, TrailCells
 from projections.sql.tables import Changes
 from projections.trail import TrailState, subject_of
@@ -35,9 +33,9 @@ _CONTROL_KINDS = frozenset({"control", "epoch"})
 
 
 class FoldState(Value, frozen=True, kw_only=True):
-    """Where the fold stands beside the trail: the account, and the day's own sums."""
+    """Where the fold stands beside the trail: the account's ledger, and the day's own sums."""
 
-    account: AccountState = account.EMPTY
+    ledger: LedgerState = LedgerState()
     day: date | None = None
     pnl: Map[Symbol, DayPnl] = Map()
 
@@ -60,7 +58,8 @@ class Fold:
     def __init__(self, trail: TrailState, state: FoldState, history: History, symbol_of: SymbolOf) -> None:
         """Go on from a state."""
         self.trail = trail
-        self.state = state
+        self._ledger = Ledger(state.ledger)
+        self._day, self._sums = state.day, state.pnl
         self._changes = Changes()
         self._history = history
         self._symbol_of = symbol_of
@@ -68,6 +67,11 @@ class Fold:
         self._orders: dict[OrderId, tuple[OrderState, datetime]] = {}
         self._positions: dict[tuple[date, Symbol], tuple[Position, int]] = {}
         self._pnl: dict[tuple[date, Symbol], tuple[DayPnl, int]] = {}
+
+    @property
+    def state(self) -> FoldState:
+        """Say where the fold stands beside the trail."""
+        return FoldState(ledger=self._ledger.state, day=self._day, pnl=self._sums)
 
     def take_changes(self) -> Changes:
         """Give what has gathered, and begin anew; the caller stores it before the next event is folded.
@@ -91,15 +95,17 @@ class Fold:
 
     def take_placed(self, cells: TrailCells, event: JournalEvent) -> None:
         """Fold one message that has its place on the trail already."""
-        before = self.state
+        before: OrderState | None = None
         if cells.order_id is not None:
-            cells = self._with_symbol(cells, OrderId(cells.order_id), before.account)
+            order_id = OrderId(cells.order_id)
+            before = self._ledger.orders.get(order_id)
+            cells = self._with_symbol(cells, order_id, before)
         self._changes.add(tables.TRAIL, cells)
         if cells.admitted:
-            self.state = replace(before, account=account.evolve(before.account, event, cells.seq))
-            self._model(cells, event, before.account)
+            moved = self._ledger.fold(event, cells.seq)
+            self._model(cells, event, before, moved)
 
-    def _model(self, cells: TrailCells, event: JournalEvent, before: AccountState) -> None:
+    def _model(self, cells: TrailCells, event: JournalEvent, before: OrderState | None, moved: Moved | None) -> None:
         if isinstance(event, Decision):
             self._changes.add(tables.DECISIONS, rows.of_decision(event, cells.seq, cells.body, cells.symbol))
         elif isinstance(event, AccountObserved):
@@ -107,26 +113,25 @@ class Fold:
         elif cells.subject.split(".", 3)[_KIND_TOKEN] in _CONTROL_KINDS:
             self._changes.add(tables.CONTROL_CHANGES, rows.of_control(event, cells.seq, cells.type, cells.body))
             return
-        self._begin_day(event, cells.seq, before)
+        self._begin_day(event, cells.seq)
         if cells.order_id is not None:
             self._order(OrderId(cells.order_id), event, cells.seq, before)
-        if self.state.account.positions is not before.positions:
-            self._executions(event, cells, before)
+        if moved is not None:
+            self._execution(event, cells, moved)
 
-    def _with_symbol(self, cells: TrailCells, order_id: OrderId, known: AccountState) -> TrailCells:
+    def _with_symbol(self, cells: TrailCells, order_id: OrderId, order: OrderState | None) -> TrailCells:
         """Give an order's later events the symbol that the order is for; they do not repeat it themselves."""
         if cells.symbol is not None:
             self._symbols.setdefault(order_id, Symbol(cells.symbol))
             return cells
-        order = known.orders.get(order_id)
         symbol = order.terms.symbol if order else self._symbol_of(order_id) or self._symbols.get(order_id)
-        return cells if symbol is None else cells._replace(symbol=symbol)
+        return cells if symbol is None else rows.with_symbol(cells, symbol)
 
-    def _order(self, order_id: OrderId, event: JournalEvent, seq: int, before: AccountState) -> None:
-        now = self.state.account.orders.get(order_id)
+    def _order(self, order_id: OrderId, event: JournalEvent, seq: int, before: OrderState | None) -> None:
+        now = self._ledger.orders.get(order_id)
         if now is None and isinstance(event, OrderEvent):
             now = self._revive(order_id, event, seq)
-        if now is not None and now is not before.orders.get(order_id):
+        if now is not None and now is not before:
             self._orders[order_id] = now, event.at
 
     def _revive(self, order_id: OrderId, event: OrderEvent, seq: int) -> OrderState | None:
@@ -137,34 +142,27 @@ class Fold:
             return None
         return orders.evolve(order, event, seq)  # pyright: ignore[reportArgumentType] - the union of order events
 
-    def _begin_day(self, event: JournalEvent, seq: int, before: AccountState) -> None:
+    def _begin_day(self, event: JournalEvent, seq: int) -> None:
         """Follow the account's own day; what was held when it ended is held when the next one begins."""
-        counted, known = self.state.account.day.trading_day, self.state.day
+        counted, known = self._ledger.trading_day, self._day
         day = counted or known or event.at.astimezone(NEW_YORK).date()
         if known is not None and day <= known:
             return
-        self.state = replace(self.state, day=day, pnl=Map())
-        for symbol in sorted(before.positions):
-            if before.positions[symbol].qty:
-                self._put_position(day, before.positions[symbol], seq)
+        self._day, self._sums = day, Map()
+        for position in self._ledger.positions.values():
+            if position.qty:
+                self._put_position(day, position, seq)
 
-    def _executions(self, event: JournalEvent, cells: TrailCells, before: AccountState) -> None:
-        now, symbol = self.state.account.positions, None if cells.symbol is None else Symbol(cells.symbol)
-        told = symbol is not None and _moved(before, now, symbol)
-        for moved in (symbol,) if told else [one for one in sorted(now) if _moved(before, now, one)]:
-            if moved is not None:
-                self._execution(event, cells, before.positions.get(moved) or Position(symbol=moved), now[moved])
-
-    def _execution(self, event: JournalEvent, cells: TrailCells, old: Position, new: Position) -> None:
-        day = self.state.day
+    def _execution(self, event: JournalEvent, cells: TrailCells, moved: Moved) -> None:
+        day, (old, new) = self._day, moved
         if day is None:
             raise AssertionError("a day begins before its first event is counted")
         change = Execution(new.qty - old.qty, new.cash_usd - old.cash_usd, new.realized_usd - old.realized_usd)
         self._changes.add(tables.FILLS, rows.of_execution(day, event, cells, change, new))
         self._put_position(day, new, cells.seq)
         if cells.order_id is not None:
-            pnl = _after(self.state.pnl.get(new.symbol, _NOTHING), change)
-            self.state = replace(self.state, pnl=self.state.pnl.set(new.symbol, pnl))
+            pnl = _after(self._sums.get(new.symbol, _NOTHING), change)
+            self._sums = self._sums.set(new.symbol, pnl)
             self._pnl[day, new.symbol] = pnl, cells.seq
 
     def _put_position(self, day: date, position: Position, seq: int) -> None:
@@ -172,10 +170,6 @@ class Fold:
 
 
 _NOTHING = DayPnl()
-
-
-def _moved(before: AccountState, now: Map[Symbol, Position], symbol: Symbol) -> bool:
-    return now.get(symbol) is not before.positions.get(symbol)
 
 
 def _after(pnl: DayPnl, change: Execution) -> DayPnl:

@@ -10,14 +10,22 @@ from psycopg import sql as quoting
 from psycopg.rows import RowMaker
 
 from projections.sql.database import AlreadyBuildingError, DatabaseUnavailableError, IntegrityError, NewerSchemaError
+from projections.sql.pg_copy import copy_text, copy_trail
 from projections.sql.statements import Dialect, indexes, migrations, percent_style
-from projections.sql.tables import TABLES, Row, Table
+from projections.sql.tables import TABLES, TRAIL, Row, Table
 
 WRITER, READER = "lockgate_writer", "lockgate_reader"
 """Group roles: who logs in is made a member of one of them."""
 CONNECT_S_MAX = 5
 NAME_LETTERS_MAX = 40
 """PostgreSQL cuts names after 63 letters; ours get a prefix, and a suffix while they are built."""
+_INDEXED = quoting.SQL("""
+SELECT relname, array_agg(DISTINCT attname::text) FROM pg_index
+JOIN pg_class ON pg_class.oid = indrelid
+JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
+WHERE relnamespace = current_schema()::regnamespace GROUP BY relname
+""")
+"""The columns of this schema by which rows are found: statistics of long JSON texts serve nobody."""
 
 
 class PgRecord(tuple[Any, ...]):
@@ -70,12 +78,15 @@ class PostgresDatabase:
 
     def add(self, table: Table, rows: Iterable[Row]) -> None:
         """Write new rows."""
-        self._copy(quoting.Identifier(table.name), table, rows)
+        if table is TRAIL:
+            copy_trail(self._connection, table, rows)
+        else:
+            copy_text(self._connection, quoting.Identifier(table.name), table, rows)
 
     def replace(self, table: Table, rows: Iterable[Row]) -> None:
         """Write rows over those with the same key, by way of a table of this session."""
         stage, target = _stage(table), quoting.Identifier(table.name)
-        self._copy(stage, table, rows)
+        copy_text(self._connection, stage, table, rows)
         columns = [quoting.Identifier(name) for name in table.columns]
         newer = quoting.SQL(", ").join(quoting.SQL("{0} = excluded.{0}").format(name) for name in columns)
         merge = quoting.SQL(
@@ -101,6 +112,13 @@ class PostgresDatabase:
         with _translated(self):
             self._connection.execute(indexes().encode())
 
+    def analyze(self) -> None:
+        """Tell the planner of what was filled, so far as questions are asked by it."""
+        asked = self.run(_INDEXED).fetchall()
+        for table, columns in asked:
+            names = quoting.SQL(", ").join(quoting.Identifier(name) for name in columns)
+            self.run(quoting.SQL("ANALYZE {} ({})").format(quoting.Identifier(table), names))
+
     def is_in_place(self) -> bool:
         """Say whether the schema's name still means the schema that is open here."""
         return self._schema_identity() == self._identity
@@ -115,14 +133,6 @@ class PostgresDatabase:
         for table in TABLES:
             if table.replaces:
                 self._connection.execute(made.format(_stage(table), quoting.Identifier(table.name)))
-
-    def _copy(self, target: quoting.Identifier, table: Table, rows: Iterable[Row]) -> None:
-        columns = quoting.SQL(", ").join(quoting.Identifier(name) for name in table.columns)
-        with self._connection.cursor() as cursor:
-            copying = quoting.SQL("COPY {} ({}) FROM STDIN").format(target, columns)
-            with cursor.copy(copying) as copy:
-                for row in rows:
-                    copy.write_row(row)
 
     def _schema_identity(self) -> int | None:
         with _translated(self):
@@ -158,7 +168,7 @@ def open_beside(url: str, schema: str) -> PostgresDatabase:
 def take_place(built: PostgresDatabase, live: str) -> None:
     """Let a finished schema stand where the live one stood; readers see the old one or the new one, never neither."""
     built.make_indexes()
-    built.execute("ANALYZE")
+    built.analyze()
     _grant_reading(built)
     with built.transaction():
         live_name, old_name = quoting.Identifier(live), quoting.Identifier(live + "_old")
@@ -224,6 +234,8 @@ def _writer(url: str, schema: str, *, fresh: bool) -> PostgresDatabase:
         _take_role(connection, WRITER)
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET client_min_messages = warning")
+        with suppress(psycopg.errors.InvalidParameterValue):  # built without it
+            connection.execute("SET default_toast_compression = lz4")
         name = quoting.Identifier(schema)
         if fresh:
             _lock_for_building(connection, schema)

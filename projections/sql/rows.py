@@ -21,6 +21,7 @@ from projections.sql.tables import Row
 from projections.trail import Placed
 
 _json = msgspec.json.Encoder()
+_WHOLE_SECONDS_LENGTH = len('"2026-11-23T14:30:00Z"')
 
 
 class DayPnl(Value, frozen=True, kw_only=True):
@@ -54,8 +55,12 @@ _parts = msgspec.json.Decoder(_DecisionParts)
 
 
 def time_text(at: datetime) -> str:
-    """Write a moment in UTC, in the one form that SQLite's tables use, so that text order is time order."""
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
+    """Write a moment in UTC, in the one form that SQLite's tables use, so that text order is time order.
+
+    The form is `datetime.isoformat`'s with microseconds, which the encoder writes four times as fast.
+    """
+    written = _json.encode(at if at.tzinfo is UTC else at.astimezone(UTC)).decode()
+    return f"{written[1:-2]}{'' if len(written) > _WHOLE_SECONDS_LENGTH else '.000000'}+00:00"
 
 
 class TrailCells(NamedTuple):
@@ -78,6 +83,9 @@ class TrailCells(NamedTuple):
     traceparent: str | None
     digest: str
     body: bytes
+
+
+_SYMBOL = TrailCells._fields.index("symbol")
 
 
 def of_trail(placed: Placed, event: Event, at: datetime) -> TrailCells:
@@ -104,6 +112,11 @@ def of_trail(placed: Placed, event: Event, at: datetime) -> TrailCells:
     )
 
 
+def with_symbol(cells: TrailCells, symbol: str) -> TrailCells:
+    """Write the same row about a symbol."""
+    return TrailCells._make((*cells[:_SYMBOL], symbol, *cells[_SYMBOL + 1 :]))
+
+
 def of_order(order: OrderState, at: datetime) -> Row:
     """Write an order as it stands after an event of a moment."""
     terms = order.terms
@@ -112,14 +125,14 @@ def of_order(order: OrderState, at: datetime) -> Row:
         order.agent,
         order.intent_id,
         terms.symbol,
-        terms.side,
-        terms.order_type,
-        terms.time_in_force,
+        terms.side.value,
+        terms.order_type.value,
+        terms.time_in_force.value,
         str(terms.qty),
         _number(terms.limit_price),
         _number(terms.stop_price),
         int(terms.extended_hours),
-        order.status,
+        order.status.value,
         int(order.is_terminal),
         int(order.reduces),
         str(order.worst_price),
@@ -198,15 +211,15 @@ def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -
         decision.agent,
         decision.intent_id,
         decision.intent_seq,
-        decision.action,
-        decision.outcome,
-        None if decision.reason is None else decision.reason.code,
+        None if decision.action is None else decision.action.value,
+        decision.outcome.value,
+        None if decision.reason is None else decision.reason.code.value,
         decision.order_id,
         symbol,
-        None if terms is None else terms.side,
+        None if terms is None else terms.side.value,
         None if terms is None else str(terms.qty),
         _reserved_usd(decision),
-        None if evidence.regime is None else evidence.regime.regime,
+        None if evidence.regime is None else evidence.regime.regime.value,
         decision.state_seq,
         decision.limits_version,
         decision.code_version,
@@ -258,8 +271,8 @@ def of_regime(change: RegimeChanged, seq: int) -> Row:
         seq,
         time_text(change.at),
         change.symbol,
-        change.regime,
-        change.previous,
+        change.regime.value,
+        None if change.previous is None else change.previous.value,
         str(change.confidence),
         _json.encode(change.reasons).decode(),
     )

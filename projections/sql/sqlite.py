@@ -14,6 +14,8 @@ from projections.sql.tables import Row, Table
 
 BUSY_S_MAX = 5.0
 """How long a connection waits for another one's lock before it gives up."""
+MAPPED_BYTES_MAX = 1 << 32
+"""How much of a file that is being filled is read where it is: making an index reads all of its table."""
 _LOG_SUFFIXES = ("-wal", "-shm")
 
 
@@ -103,6 +105,7 @@ def open_beside(path: Path) -> SqliteDatabase:
             "PRAGMA synchronous = OFF",
             "PRAGMA locking_mode = EXCLUSIVE",
             "PRAGMA cache_size = -65536",
+            f"PRAGMA mmap_size = {MAPPED_BYTES_MAX}",
         ),
     )
 

@@ -72,6 +72,11 @@ def indexes() -> str:
     return (_HERE / "indexes.sql").read_text()
 
 
+def index(name: str) -> str:
+    """Give the statement that makes one index, if it is missing."""
+    return next(sql for sql in indexes().splitlines() if f" {name} " in sql)
+
+
 @cache
 def percent_style(sql: str) -> str:
     """Write a statement's `:name` parameters the way psycopg wants them."""

@@ -17,6 +17,7 @@ from projections.order_state import OrderState
 from projections.sql import rows, tables
 from projections.sql.database import Database, IntegrityError
 from projections.sql.fold import FoldState
+from projections.sql.ledger import LedgerState
 from projections.sql.rows import DayPnl
 from projections.sql.statements import statements
 from projections.sql.story import order_at
@@ -27,7 +28,7 @@ from projections.trail import TrailState
 _TRAIL = statements("trail")
 _FOLD = statements("fold_state")
 _NAME = "journal"
-SCHEMA = f"{state_codec.SCHEMA}/fold-1"
+SCHEMA = f"{state_codec.SCHEMA}/fold-2"
 """Change this with the shape of `FoldState` or with what its fold makes of events."""
 
 
@@ -36,9 +37,13 @@ class ForeignJournalError(Exception):
 
 
 class _Saved(msgspec.Struct):
-    account: msgspec.Raw
+    ledger: LedgerState
     day: date | None
     pnl: dict[Symbol, DayPnl]
+
+
+_encoder = msgspec.json.Encoder(enc_hook=state_codec.to_plain, order="deterministic")
+_decoder = msgspec.json.Decoder(_Saved, dec_hook=state_codec.from_plain)
 
 
 class Store:
@@ -156,15 +161,13 @@ class Store:
 
 def encode_fold(state: FoldState) -> bytes:
     """Write a fold's state."""
-    account = msgspec.Raw(state_codec.encode_state(state.account))
-    return msgspec.json.encode(_Saved(account, state.day, dict(state.pnl)), order="deterministic")
+    return _encoder.encode(_Saved(state.ledger, state.day, dict(state.pnl)))
 
 
 def decode_fold(body: bytes) -> FoldState:
     """Read a fold's state back."""
-    saved = msgspec.json.decode(body, type=_Saved)
-    account = state_codec.decode_state(bytes(saved.account))
-    return FoldState(account=account, day=saved.day, pnl=Map(saved.pnl))
+    saved = _decoder.decode(body)
+    return FoldState(ledger=saved.ledger, day=saved.day, pnl=Map(saved.pnl))
 
 
 def _seq(row: Row) -> int:

@@ -4,14 +4,18 @@ Values are whole numbers, text, bytes or nothing: decimals, times, days, flags (
 numbers that both databases take, so one row serves both.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 type Cell = int | str | bytes | None
 type Row = tuple[Cell, ...]
 
 
-class Table(NamedTuple):
-    """One table; with `replaces`, a row stands for its key's latest state, else it is written once."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Table:
+    """One table; with `replaces`, a row stands for its key's latest state, else it is written once.
+
+    Each is itself and no other, which is quick to find in a mapping.
+    """
 
     name: str
     columns: tuple[str, ...]

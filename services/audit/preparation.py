@@ -6,11 +6,15 @@ fullness holds it back; when either side dies, so does the other.
 """
 
 import asyncio
+import fcntl
+import gc
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import uvloop
@@ -26,8 +30,10 @@ from services.runtime.connection import connect
 from services.runtime.jetstream import JetStreamJournal
 from services.runtime.reading import catch_up
 
-BATCH_ROWS = 500
+BATCH_ROWS = 250
 AHEAD_BYTES_MAX = 1 << 22
+PIPE_BYTES = 1 << 20
+"""What Linux allows to anyone."""
 LENGTH_BYTES = 8
 END_S_MAX = 10.0
 
@@ -57,23 +63,48 @@ async def prepared(address: JournalAddress, upto_seq: int) -> AsyncGenerator[Seq
     root = str(Path(next(iter(services.__path__))).parent)
     command = (sys.executable, "-P", "-m", "services.audit.preparation")
     environ = os.environ | {"PYTHONPATH": root}
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, limit=AHEAD_BYTES_MAX, env=environ
-    )
-    try:
-        async for rows in _rows(process, _Order(address, upto_seq)):
-            yield rows
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        async with asyncio.timeout(END_S_MAX):
-            await process.wait()
+    async with _pipe() as (told, write_end):
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=write_end, env=environ)
+        write_end.close()
+        try:
+            async for rows in _rows(process, told, _Order(address, upto_seq)):
+                yield rows
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            async with asyncio.timeout(END_S_MAX):
+                await process.wait()
 
 
-async def _rows(process: Process, order: _Order) -> AsyncGenerator[Sequence[TrailCells], None]:
-    asked, told = process.stdin, process.stdout
-    if asked is None or told is None:
-        raise PreparationError("no pipes to the process that reads ahead")
+@asynccontextmanager
+async def _pipe() -> AsyncGenerator[tuple[asyncio.StreamReader, BinaryIO], None]:
+    """Give both ends of a pipe."""
+    read_end, write_end = _wide_pipe()
+    with read_end, write_end:
+        told = asyncio.StreamReader(AHEAD_BYTES_MAX)
+        protocol = asyncio.StreamReaderProtocol(told)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, read_end)
+        try:
+            yield told, write_end
+        finally:
+            transport.close()
+
+
+def _wide_pipe() -> tuple[BinaryIO, BinaryIO]:
+    """Make a pipe that holds some batches, so that neither side waits while the other is busy with one."""
+    read_fd, write_fd = os.pipe()
+    if sys.platform == "linux":  # elsewhere it holds what it holds
+        with suppress(PermissionError):
+            fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return os.fdopen(read_fd, "rb", 0), os.fdopen(write_fd, "wb", 0)
+
+
+async def _rows(
+    process: Process, told: asyncio.StreamReader, order: _Order
+) -> AsyncGenerator[Sequence[TrailCells], None]:
+    asked = process.stdin
+    if asked is None:
+        raise PreparationError("no pipe to the process that reads ahead")
     asked.write(msgspec.json.encode(order))
     asked.close()
     decoder, seq = msgspec.msgpack.Decoder(list[TrailCells]), 0
@@ -88,6 +119,7 @@ async def _rows(process: Process, order: _Order) -> AsyncGenerator[Sequence[Trai
 
 
 async def _prepare(order: _Order) -> None:
+    gc.disable()  # what is read makes no cycles
     address, out = order.address, sys.stdout.buffer
     connection = await connect(address.url, address.user, address.seed, reconnect=False)
     trail, rows = TrailState(chain=genesis(address.account)), list[TrailCells]()

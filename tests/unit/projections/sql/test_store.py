@@ -177,7 +177,7 @@ def test_an_order_is_told_by_its_rows(place):
     store = opened(location)
     fold = stretch(store, DAY)
     wanted = order_id("i1")
-    assert store.order(wanted) == fold.state.account.orders[wanted]
+    assert store.order(wanted) == fold.state.ledger.orders[wanted]
     assert store.symbol_of(wanted) == "AAPL"
     assert store.order(OrderId("lg-none")) is None
     assert store.symbol_of(OrderId("lg-none")) is None
