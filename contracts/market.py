@@ -53,6 +53,22 @@ class SymbolStatus(Message, frozen=True, kw_only=True, tag="status.v1"):
     source: str
 
 
+HALT_CODES = frozenset({"2", "H", "P"})
+"""CTA trading halt; UTP trading halt and volatility pause."""
+RESUME_CODES = frozenset({"3", "T"})
+"""CTA resume; UTP trading resumption. UTP's Q resumes quotes only, so it ends no halt."""
+
+
+def says_halted(status: SymbolStatus) -> bool:
+    """Say whether a status halts trading in its symbol."""
+    return status.code in HALT_CODES
+
+
+def is_decisive(status: SymbolStatus) -> bool:
+    """Say whether a status halts or resumes trading; others (imbalances, quotes that resume) change neither."""
+    return status.code in HALT_CODES or status.code in RESUME_CODES
+
+
 class SymbolStats(Message, frozen=True, kw_only=True, tag="stats.v1"):
     """What is usual for one symbol, from its bars: a price that no single quote makes, its range, its volume.
 

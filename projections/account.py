@@ -327,7 +327,8 @@ def _marked(state: AccountState, prices: dict[Symbol, Decimal]) -> AccountState:
 
 
 def _after_observation(state: AccountState, seen: AccountObserved, _seq: int) -> AccountState:
-    state = _in_day(replace(state, observed=seen), seen.trading_day)
+    state = replace(state, observed=seen, listing=listing.evolve(state.listing, seen))
+    state = _in_day(state, seen.trading_day)
     if seen.equity_usd.is_finite():
         peak = (
             seen.equity_usd if state.day.peak_equity_usd is None else max(state.day.peak_equity_usd, seen.equity_usd)

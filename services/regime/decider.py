@@ -13,13 +13,17 @@ from msgspec.structs import replace
 from contracts.base import Value
 from contracts.enums import Regime
 from contracts.ids import Symbol
-from contracts.market import Bar, MarketMessage, Quote, RegimeChanged, SymbolStats, SymbolStatus
+from contracts.market import (
+    Bar,
+    MarketMessage,
+    Quote,
+    RegimeChanged,
+    SymbolStats,
+    SymbolStatus,
+    is_decisive,
+    says_halted,
+)
 from contracts.values import BPS
-
-HALT_CODES = frozenset({"2", "H", "P"})
-"""CTA trading halt; UTP trading halt and volatility pause."""
-RESUME_CODES = frozenset({"3", "T"})
-"""CTA resume; UTP trading resumption. UTP's Q resumes quotes only, so it ends no halt."""
 
 CERTAIN = Decimal(1)
 NO_EVIDENCE = Decimal("0.5")
@@ -76,9 +80,9 @@ def evolve(
         case Quote():
             return _after_quote(condition, heard, now, thresholds)
         case SymbolStatus(code=code, reason_code=reason_code):
-            if code in HALT_CODES:
-                return replace(condition, halt=f"{code}/{reason_code}")
-            return replace(condition, halt=None) if code in RESUME_CODES else condition
+            if not is_decisive(heard):
+                return condition
+            return replace(condition, halt=f"{code}/{reason_code}" if says_halted(heard) else None)
         case RegimeChanged(regime=regime):
             return replace(condition, regime=regime)
         case Bar() | SymbolStats():

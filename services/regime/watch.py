@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.enums import Regime
 from contracts.ids import Symbol
-from contracts.market import MarketMessage, Quote
+from contracts.market import MarketMessage, Quote, SymbolStatus, is_decisive
 from contracts.subjects import MARKET_WIDE
 from services.regime import decider, market_wide
 from services.regime.decider import Condition, Thresholds
@@ -77,6 +77,8 @@ class Watch:
     def _pass_on(self, message: MarketMessage) -> None:
         if isinstance(message, Quote) and (self._newest_quote is None or message.at >= self._newest_quote.at):
             self._newest_quote = message
+        if isinstance(message, SymbolStatus) and not is_decisive(message):
+            return  # whoever asks for the last status wants to know whether the symbol is halted
         if self._publications.is_open():
             self._publications.publish(message)
             self._published += 1

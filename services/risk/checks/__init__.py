@@ -22,7 +22,17 @@ from services.risk.checks.account import (
     check_order_rate,
 )
 from services.risk.checks.findings import Control, Denial
+from services.risk.checks.instruments import check_assets, check_halts, check_shorts
+from services.risk.checks.prices import (
+    check_divergence,
+    check_limit_collar,
+    check_passive_collar,
+    check_quote_size,
+    check_reference,
+)
+from services.risk.checks.quantities import check_adv_share, check_order_qty
 from services.risk.checks.quotes import check_max_spread, check_quote_age, check_quote_sanity
+from services.risk.checks.sessions import check_overnight, check_session
 from services.risk.checks.sizes import (
     check_gross_exposure,
     check_net_exposure,
@@ -52,6 +62,10 @@ class Entry(NamedTuple):
 CONTROLS: tuple[Entry, ...] = (
     Entry(check_kill_switch, (C.KILL_SWITCH,)),
     Entry(check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
+    Entry(check_assets, (C.NO_ASSET, C.NOT_TRADABLE), ("assets_required",)),
+    Entry(check_halts, (C.SYMBOL_HALTED,), ("halts_respected",)),
+    Entry(check_session, (C.NO_SESSION, C.SESSION_CLOSED), ("session_required",)),
+    Entry(check_shorts, (C.SHORT_NOT_ALLOWED, C.NOT_BORROWABLE)),
     Entry(check_crosses_zero, (C.CROSSES_ZERO,)),
     Entry(check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
     Entry(check_breaks, (C.RECONCILIATION_BREAK,)),
@@ -60,14 +74,26 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
     Entry(check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
     Entry(check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
+    Entry(check_quote_size, (C.NO_QUOTE, C.SMALL_QUOTE), ("min_quote_size",)),
+    Entry(check_reference, (C.NO_QUOTE, C.NO_REFERENCE, C.REFERENCE_COLLAR), ("reference_collar_bps",)),
+    Entry(check_divergence, (C.NO_QUOTE, C.FEED_DIVERGENCE), ("feed_divergence_max_bps",)),
+    Entry(check_limit_collar, (C.NO_QUOTE, C.PRICE_COLLAR), ("limit_collar_bps",)),
+    Entry(check_passive_collar, (C.NO_QUOTE, C.PASSIVE_COLLAR), ("passive_collar_bps",)),
     Entry(check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
     Entry(check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
     Entry(check_order_rate, (C.ORDER_RATE,)),
     Entry(check_daily_trades, (C.MAX_DAILY_TRADES,)),
+    Entry(check_order_qty, (C.MAX_ORDER_QTY,), ("max_order_qty",)),
+    Entry(check_adv_share, (C.NO_REFERENCE, C.MAX_ORDER_ADV), ("max_order_adv_pct",)),
     Entry(check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
     Entry(check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
     Entry(check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
     Entry(check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
+    Entry(
+        check_overnight,
+        (C.NO_SESSION, C.NO_QUOTE, C.MAX_OVERNIGHT_EXPOSURE),
+        ("max_overnight_exposure_usd", "overnight_window_ms"),
+    ),
 )
 """Every control with the reasons it may give, in the order in which reasons win."""
 

@@ -23,12 +23,15 @@ def check_kill_switch(at: Situation) -> Finding:
 
 
 def check_symbol_allowlist(at: Situation) -> Finding:
-    """Only listed symbols may be traded; a held position may always be reduced."""
-    symbol = at.terms.symbol
-    if symbol in at.limits.symbol_allowlist:
+    """Only listed symbols may be traded, and none that is forbidden; a held position may always be reduced."""
+    symbol, is_forbidden = at.terms.symbol, at.terms.symbol in at.limits.symbol_denylist
+    if not is_forbidden and symbol in at.limits.symbol_allowlist:
         return clear("symbol_allowlist")
     if at.reduces:
         return exempt("symbol_allowlist")
+    if is_forbidden:
+        message = f"{symbol} is among the forbidden symbols, whatever else is allowed"
+        return denied("symbol_allowlist", Reason(code=C.SYMBOL_NOT_ALLOWED, message=message, needs_human=True))
     allowed = ", ".join(at.limits.symbol_allowlist) or "none"
     message = f"{symbol} is not among the allowed symbols: {allowed}"
     return denied("symbol_allowlist", Reason(code=C.SYMBOL_NOT_ALLOWED, message=message, needs_human=True))

@@ -33,6 +33,7 @@ from tests.risk_world import (
     quote,
     state_of,
 )
+from tests.unit.risk import rows_market
 from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
@@ -99,6 +100,7 @@ AT_THE_LIMIT = [
     pytest.param(state_of(*READY, kill(), RELEASED), body(), OPEN, id="kill switch"),
     pytest.param(state_of(*READY, bought("10")), body(side="sell", qty="10"), OPEN, id="crosses zero"),
     pytest.param(state_of(limits_set(), BLOCKED, bought("1")), body(side="sell", qty="1"), OPEN, id="blocked, exit"),
+    *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
 ]
 
 
@@ -192,6 +194,7 @@ ROWS = [
         C.MAX_GROSS_EXPOSURE, ready(max_gross_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"
     ),
     Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"),
+    *rows_market.ROWS,
 ]
 
 
