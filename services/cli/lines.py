@@ -154,10 +154,10 @@ def _decision(decision: Decision) -> tuple[str, str]:
         what = changed + terms_text(decision.terms) if decision.terms else str(decision.action)
         orders = ", ".join(decision.order_ids) or decision.order_id or "no order"
         return f"{who} approved: {what} -> {orders}", GOOD
-    if decision.reason is None:
     if decision.outcome is Outcome.WOULD_APPROVE and decision.terms is not None:
         changed = "replace by " if decision.action is Action.REPLACE else ""
         return f"{who} would be approved, nothing was sent: {changed}{terms_text(decision.terms)}", GOOD
+    if decision.reason is None:
         return f"{who} {decision.outcome}", WARNING
     measured = ""
     if decision.reason.limit is not None:
