@@ -77,7 +77,7 @@ _WRITES = {
     "gateway": ("intent.{a}.*.*", "acct.{a}.control", "acct.{a}.epoch.gateway", "$SRV.>"),
     "risk": ("acct.{a}.decision.>", "acct.{a}.epoch.risk"),
     "oms": ("acct.{a}.order.>", "acct.{a}.broker", "acct.{a}.epoch.oms"),
-    "regime": ("quote.>", "bar.>", "status.>", "regime.>"),
+    "regime": ("quote.>", "bar.>", "status.>", "stats.>", "regime.>"),
     "audit": ("acct.{a}.audit", "acct.{a}.epoch.audit"),
 }
 _READS = {
@@ -87,7 +87,7 @@ _READS = {
     "regime": (subjects.MARKET_STREAM, subjects.REGIME_STREAM),
     "audit": (subjects.INTENTS_STREAM, subjects.MARKET_STREAM, subjects.REGIME_STREAM),
 }
-_HEARS = ("quote.>", "bar.>", "status.>", "regime.>")
+_HEARS = ("quote.>", "bar.>", "status.>", "stats.>", "regime.>")
 
 
 def _own(account: AccountId, agent: AgentId) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """Streams and buckets as data; `ensure` creates what is missing and refuses what differs.
 
-Only the admin user may run this. Nothing is ever updated: an update of limits can delete history.
+Only the admin user may run this. Nothing is ever updated: an update of limits can delete history. A stream in memory
+has none, it is gone with the server's next start anyway: one that differs is made anew.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
@@ -32,7 +34,7 @@ class TopologyDriftError(Exception):
 
 
 async def ensure(js: JetStreamContext, accounts: Sequence[AccountId], *, replicas: int = 1) -> None:
-    """Create every stream and bucket that is missing; raise `TopologyDriftError` on one that differs.
+    """Create every stream and bucket that is missing; raise `TopologyDriftError` on one on disk that differs.
 
     Run it after every start of the server: a stream kept in memory (market data) does not survive a restart.
     """
@@ -41,6 +43,9 @@ async def ensure(js: JetStreamContext, accounts: Sequence[AccountId], *, replica
         try:
             found = (await js.stream_info(name)).config
         except NotFoundError:
+            found = (await js.add_stream(wanted)).config
+        if _drift(wanted, found) and wanted.storage == found.storage == StorageType.MEMORY:
+            await js.delete_stream(name)
             found = (await js.add_stream(wanted)).config
         _refuse_drift(wanted, found)
 
@@ -100,7 +105,7 @@ def _regime() -> StreamConfig:
 def _market() -> StreamConfig:
     return StreamConfig(
         name=subjects.MARKET_STREAM,
-        subjects=["quote.>", "bar.>", "status.>"],
+        subjects=["quote.>", "bar.>", "status.>", "stats.>"],
         storage=StorageType.MEMORY,
         max_msgs_per_subject=MARKET_KEPT_PER_SUBJECT,
         allow_direct=True,
@@ -129,9 +134,14 @@ def _bucket(bucket: str) -> StreamConfig:
     )
 
 
-def _refuse_drift(wanted: StreamConfig, found: StreamConfig) -> None:
+def _drift(wanted: StreamConfig, found: StreamConfig) -> dict[str, tuple[Any, Any]]:
+    """Give each setting that differs, as it should be and as it is."""
     want, have = wanted.as_dict(), found.as_dict()
-    differing = {key: (value, have.get(key)) for key, value in want.items() if have.get(key) != value}
+    return {key: (value, have.get(key)) for key, value in want.items() if have.get(key) != value}
+
+
+def _refuse_drift(wanted: StreamConfig, found: StreamConfig) -> None:
+    differing = _drift(wanted, found)
     if differing:
         told = "; ".join(f"{key} should be {want!r} but is {have!r}" for key, (want, have) in differing.items())
         raise TopologyDriftError(f"stream {wanted.name} is not as it should be: {told}")

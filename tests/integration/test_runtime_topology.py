@@ -1,7 +1,7 @@
 """Streams are created once, never changed, and refused when they differ."""
 
 import pytest
-from nats.js.api import StreamConfig
+from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import APIError
 
 from contracts import subjects
@@ -30,6 +30,18 @@ async def test_a_stream_that_differs_is_refused_and_left_alone(nats_server):
     with pytest.raises(TopologyDriftError, match=r"max_msgs should be -1 but is 5"):
         await ensure(js, [account])
     assert (await js.stream_info(subjects.journal_stream(account))).config.max_msgs == 5
+    await admin.close()
+
+
+async def test_a_stream_in_memory_that_differs_is_made_anew(own_nats_server):
+    admin = await own_nats_server.connect()
+    js = admin.jetstream()
+    await js.delete_stream(subjects.MARKET_STREAM)
+    older = StreamConfig(name=subjects.MARKET_STREAM, subjects=["quote.>"], storage=StorageType.MEMORY)
+    await js.add_stream(older)
+    await ensure(js, [PAPER])
+    (wanted,) = [config for config in streams([PAPER]) if config.name == subjects.MARKET_STREAM]
+    assert (await js.stream_info(subjects.MARKET_STREAM)).config.subjects == wanted.subjects
     await admin.close()
 
 
