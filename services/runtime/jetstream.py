@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-import msgspec
-
 from contracts import subjects
 from contracts.base import Event
 from contracts.codec import decode_event, encode
@@ -32,6 +30,7 @@ from services.runtime.ports import (
     is_answerable,
 )
 from services.runtime.publisher import Publisher
+from services.runtime.saved_state import pack, unpack
 from services.runtime.telemetry import get_logger
 
 SNAPSHOT_BYTES_MAX = 7_900_000
@@ -177,15 +176,6 @@ class JetStreamInbox:
         return 0 if stored is None else stored.seq
 
 
-class _Saved(msgspec.Struct, frozen=True):
-    sequence: int
-    schema: str
-    state: bytes
-
-
-_saved_decoder = msgspec.json.Decoder(_Saved)
-
-
 class NatsSnapshots:
     """Saved states of one process and account, in the key-value bucket of snapshots."""
 
@@ -198,7 +188,7 @@ class NatsSnapshots:
 
     async def save(self, snapshot: Snapshot) -> None:
         """Keep a snapshot beside the few before it."""
-        saved = msgspec.json.encode(_Saved(snapshot.sequence, snapshot.schema, snapshot.state))
+        saved = await asyncio.to_thread(pack, snapshot)
         if len(saved) > SNAPSHOT_BYTES_MAX:
             # Losing a snapshot costs time at the next start; ending the process for it would cost more.
             get_logger("snapshots").error("not saved: too large", bytes=len(saved), allowed=SNAPSHOT_BYTES_MAX)
@@ -212,11 +202,8 @@ class NatsSnapshots:
         stored = await stream_api.last_message(self._connection, self._stream, self._subject)
         if stored is None:
             return None
-        try:
-            saved = _saved_decoder.decode(stored.body)
-        except msgspec.DecodeError:
-            return None  # written by a version we do not know: the journal has everything
-        return Snapshot(saved.sequence, saved.schema, saved.state) if saved.schema == schema else None
+        snapshot = unpack(stored.body)
+        return snapshot if snapshot is not None and snapshot.schema == schema else None
 
 
 def _headers(expected_seq: int | None, traceparent: str | None) -> dict[str, str] | None:

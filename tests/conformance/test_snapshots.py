@@ -5,6 +5,7 @@ import pytest
 from services.runtime.ports import Snapshot
 from tests.conformance.journals import KINDS, ports_of
 
+MESSAGE_BYTES_MAX = 8 << 20
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("kind", KINDS)]
 
 
@@ -34,5 +35,15 @@ async def test_a_snapshot_of_megabytes_is_kept_whole(kind, nats_server):
     async with ports_of(kind, nats_server) as ports:
         snapshots = await ports.snapshots()
         large = Snapshot(sequence=1, schema="risk.1", state=bytes(range(256)) * 20_000)
+        await snapshots.save(large)
+        assert await snapshots.load("risk.1") == large
+
+
+async def test_a_state_several_times_larger_than_a_message_is_kept_whole(kind, nats_server):
+    async with ports_of(kind, nats_server) as ports:
+        snapshots = await ports.snapshots()
+        orders = b"".join(b'{"order_id":"lg-%08d","status":"filled","filled_qty":"12"},' % n for n in range(400_000))
+        large = Snapshot(sequence=1, schema="risk.1", state=orders)
+        assert len(orders) > 2 * MESSAGE_BYTES_MAX
         await snapshots.save(large)
         assert await snapshots.load("risk.1") == large
