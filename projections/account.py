@@ -54,11 +54,13 @@ from contracts.orders import (
 from contracts.values import ZERO
 from projections import books, guard, listing, order_state, orders, positions, standing
 from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
+from projections.agent_wires import after_order_event
 from projections.books import Fill, Working
 from projections.exposure import with_position, with_symbol, with_working
 from projections.order_state import OrderState
 from projections.pace import with_order
 from projections.positions import Position
+from projections.tripwires import WIRES
 from projections.working import alone, counted
 
 __all__ = ["EMPTY", "AccountState", "Day", "break_name", "daily_loss_usd", "drawdown_usd", "evolve"]
@@ -70,9 +72,11 @@ _COMMON = frozenset({OPERATOR, EXTERNAL})
 def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
     """Fold one journal event; total over every event ever written."""
     fold = _FOLDS.get(type(event))  # reports on orders are the most, and stand in no table
-    if fold is not None:
-        return fold(state, event, seq)
-    return _after_order_event(state, cast("AnyOrderEvent", event), seq)
+    if fold is None:
+        told = cast("AnyOrderEvent", event)
+        return after_order_event(state, _after_order_event(state, told, seq), told, seq)
+    after, wire = fold(state, event, seq), WIRES.get(type(event))
+    return after if wire is None else wire(after, event, seq)
 
 
 def _unchanged(state: AccountState, _event: Event, _seq: int) -> AccountState:
@@ -348,6 +352,7 @@ def _in_day(state: AccountState, trading_day: date) -> AccountState:
         state,
         orders=still_open,
         day=Day(trading_day=trading_day),
+        guard=guard.in_day(state.guard, trading_day),
         agents=books.in_day(state.agents),
         strategies=books.in_day(state.strategies),
     )

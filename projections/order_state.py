@@ -10,6 +10,7 @@ from contracts.base import Value
 from contracts.decisions import Decision
 from contracts.enums import Action, LegRole, OrderClass, OrderStatus, Outcome
 from contracts.ids import AgentId, FillId, IntentId, OrderId, leg_id_for
+from contracts.market import is_sane
 from contracts.orders import OrderAdopted, OrderLegAdded, OrderTerms
 from contracts.values import ZERO
 
@@ -79,6 +80,8 @@ class OrderState(Value, frozen=True, kw_only=True):
     role: LegRole | None = None
     strategy: str | None = None
     """The strategy that its agent named."""
+    quoted_mid: Decimal | None = None
+    """The middle of the quote on which its risk was approved (USD per share); none where no control looked at one."""
     detail: str = ""
 
     @property
@@ -137,6 +140,7 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
         group_id=decision.order_id if decision.terms.order_class is OrderClass.OCO else None,
         role=LegRole.TAKE_PROFIT if decision.terms.order_class is OrderClass.OCO else None,
         strategy=decision.strategy,
+        quoted_mid=_quoted_mid(decision),
     )
 
 
@@ -200,4 +204,11 @@ def with_replacement(order: OrderState, decision: Decision, seq: int) -> OrderSt
         decision_seq=seq,
         valid_until=decision.valid_until,
     )
-    return replace(order, replacement=approved)
+    return replace(order, replacement=approved, quoted_mid=_quoted_mid(decision) or order.quoted_mid)
+
+
+def _quoted_mid(decision: Decision) -> Decimal | None:
+    quote, reservation = decision.evidence.quote, decision.reservation
+    if quote is None or reservation is None or reservation.reduces or not is_sane(quote):
+        return None
+    return (quote.bid_price + quote.ask_price) / 2

@@ -22,6 +22,7 @@ from services.risk.checks.account import (
     check_order_rate,
 )
 from services.risk.checks.findings import Control, Denial
+from services.risk.checks.health import check_audit, check_reconciliation_age, check_trips
 from services.risk.checks.instruments import check_assets, check_halts, check_shorts
 from services.risk.checks.prices import (
     check_divergence,
@@ -61,6 +62,7 @@ class Entry(NamedTuple):
 
 CONTROLS: tuple[Entry, ...] = (
     Entry(check_kill_switch, (C.KILL_SWITCH,)),
+    Entry(check_trips, (C.TRIPPED,)),
     Entry(check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),
     Entry(check_assets, (C.NO_ASSET, C.NOT_TRADABLE), ("assets_required",)),
     Entry(check_halts, (C.SYMBOL_HALTED,), ("halts_respected",)),
@@ -69,6 +71,8 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_crosses_zero, (C.CROSSES_ZERO,)),
     Entry(check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
     Entry(check_breaks, (C.RECONCILIATION_BREAK,)),
+    Entry(check_reconciliation_age, (C.STALE_RECONCILIATION,), ("reconciliation_age_max_ms",)),
+    Entry(check_audit, (C.STALE_AUDIT,), ("audit_age_max_ms",)),
     Entry(check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
     Entry(check_account_blocked, (C.NO_ACCOUNT, C.ACCOUNT_BLOCKED)),
     Entry(check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),
