@@ -15,6 +15,7 @@ from contracts.values import ZERO
 from projections.books import NO_BOOKS, Family
 from projections.exposure import Exposure
 from projections.guard import UNTRIPPED, Guard
+from projections.layers import account_limits
 from projections.listing import NO_LISTING, Listing
 from projections.order_state import OrderState
 from projections.pace import NO_PACE, Pace
@@ -59,6 +60,11 @@ class AccountState(Value, frozen=True, kw_only=True):
     pace: Pace = NO_PACE
     agents: Family = NO_BOOKS
     strategies: Family = NO_BOOKS
+
+    @property
+    def bounds(self) -> LimitSet | None:
+        """Give the account's limits as the firm's layer and the account's own tighten them."""
+        return None if self.limits is None else account_limits(self.standing, self.limits)
 
     @property
     def kill(self) -> KillEngaged | None:

@@ -15,20 +15,22 @@ from projections.pace import orders_in_window
 class Used(NamedTuple):
     """What counts against the limits: the account's totals, one symbol's exposure (USD), and what is not yet folded.
 
-    `orders` counts in the rate, `trades` in the day: a replace is one of the first and none of the second.
+    `orders` counts in the rate, `trades` in the day: a replace is one of the first and none of the second. `limits`
+    are those over the order, none where no order is measured.
     """
 
     totals: Totals
     symbol_usd: Decimal | None = None
     orders: int = 0
     trades: int = 0
+    limits: LimitSet | None = None
 
 
 def headroom(state: AccountState, now: datetime, today: date, used: Used | None = None) -> Headroom:
     """Derive what is left at a moment of an exchange day; without limits nothing is known to be left."""
     used = used or Used(state.exposure.totals)
     orders_lately = orders_in_window(state.pace, now) + used.orders
-    limits = state.limits
+    limits = used.limits or state.bounds
     if limits is None:
         return Headroom(orders_this_minute=orders_lately)
     return Headroom(

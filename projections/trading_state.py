@@ -9,7 +9,7 @@ def trading_state_of(state: AccountState) -> tuple[TradingState, tuple[str, ...]
     """Give the trading state with what causes it; an order that nobody approved halts, other breaks reduce."""
     if halts := (*_halts(state), *_breaks(state, orphans=True)):
         return TradingState.HALTED, halts
-    breaches = _breaches(state, state.limits) if state.limits is not None else ()
+    breaches = () if (limits := state.bounds) is None else _breaches(state, limits)
     if causes := (*breaches, *_breaks(state, orphans=False)):
         return TradingState.REDUCE_ONLY, causes
     return TradingState.ACTIVE, ()

@@ -87,7 +87,7 @@ def risk_state_answer(at: Moment) -> RiskStateAnswer:
 
 
 def _headroom(at: Moment) -> RiskHeadroom:
-    limits = at.state.limits
+    limits = at.state.bounds
     left = headroom(at.state, at.now, at.today)
     return risk_headroom(left, None if limits is None else limits.order_rate_per_min)
 
@@ -130,7 +130,7 @@ def _exposure(state: AccountState) -> ExposureAnswer:
     return ExposureAnswer(
         gross_usd=state.exposure.totals.gross_usd,
         net_usd=state.exposure.totals.net_usd,
-        symbols={symbol: _symbol(one, state.limits) for symbol, one in sorted(shown.items())},
+        symbols={symbol: _symbol(one, state.bounds) for symbol, one in sorted(shown.items())},
     )
 
 

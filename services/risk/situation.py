@@ -15,13 +15,16 @@ from contracts.orders import OrderTerms
 from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import SymbolExposure, Totals, Worst, moved, with_position, with_working, worst
+from projections.layers import bounds_over
 from projections.order_state import OrderState, Replacement
 from projections.standing import Whose
 from projections.working import Counted, counted
+from services.risk.own_book import UNBOUNDED, Change, OwnBooks, own_books
 from services.risk.worst_price import most_shares, price_to_leave, price_to_open
 
 _MS = timedelta(milliseconds=1)
 _OPENING_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OTO})
+_NOTHING_YET = Counted(ZERO, ZERO)
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     the order whose terms change, none for a new one; `held` and all that is `before` are without what it counts now.
     `worst_price` is that of the new terms, `reserved_price` that of whichever terms are worse. `mine` is what whoever
     states the order may trade against: all of the account for the operator, an agent's own and the common shares.
+    `limits` are the tightest of all layers over the order, `own` the books that a layer or a mandate bounds.
     """
 
     state: AccountState
@@ -51,6 +55,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     totals_after: Totals
     order: OrderState | None = None
     filled_qty: Decimal = ZERO
+    own: OwnBooks = UNBOUNDED
 
 
 def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: Evidence, whose: Whose) -> Situation:
@@ -58,6 +63,8 @@ def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: 
 
     An order that reduces is exempt from the controls that look at the quote, so its quote marks nothing either.
     """
+    bounds = bounds_over(state.standing, limits, whose)
+    limits = bounds.limits
     one, mine = state.exposure.of(terms.symbol), usable(state, whose)
     quote = _believable(evidence.quote, terms.symbol)
     if terms.notional_usd is not None:
@@ -71,6 +78,8 @@ def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: 
     totals_before = totals if held is one else moved(totals, worst(one), before)
     after = worst(with_working(held, terms.side, qty, value or ZERO))
     spent = value if terms.notional_usd is None or reduces or value is None else terms.notional_usd
+    then = Counted(qty, value or ZERO)
+    change = Change(terms.symbol, terms.side, _NOTHING_YET, then, None if reduces else _mid(quote))
     return Situation(
         state=state,
         limits=limits,
@@ -88,6 +97,7 @@ def measure(state: AccountState, limits: LimitSet, terms: OrderTerms, evidence: 
         after=after,
         totals_before=totals_before,
         totals_after=moved(totals_before, before, after),
+        own=own_books(state, bounds, whose, change),
     )
 
 
@@ -102,6 +112,8 @@ def measure_replaced(
     quote = _believable(evidence.quote, terms.symbol)
     bare = with_working(stored, terms.side, -now.qty, -now.notional_usd)
     whose = Whose(order.agent, order.strategy, terms.symbol)
+    bounds = bounds_over(state.standing, limits, whose)
+    limits = bounds.limits
     mine = with_working(usable(state, whose), terms.side, -now.qty, -now.notional_usd)
     leaves = max(terms.qty, order.terms.qty) - order.filled_qty <= reducible_qty(bare, mine, terms.side)
     is_exit = leaves or order.reduces
@@ -112,6 +124,7 @@ def measure_replaced(
     before = worst(held)
     totals_before = moved(state.exposure.totals, worst(stored), before)
     after = worst(with_working(held, terms.side, *then))
+    change = Change(terms.symbol, terms.side, now, then, None if reduces else _mid(quote))
     return Situation(
         state=state,
         limits=limits,
@@ -131,6 +144,7 @@ def measure_replaced(
         totals_after=moved(totals_before, before, after),
         order=order,
         filled_qty=order.filled_qty,
+        own=own_books(state, bounds, whose, change),
     )
 
 
@@ -181,3 +195,7 @@ def _marked(one: SymbolExposure, quote: Quote | None) -> SymbolExposure:
     if quote is None or not one.position_qty:
         return one  # without a position a mark values nothing
     return with_position(one, one.position_qty, (quote.bid_price + quote.ask_price) / 2)
+
+
+def _mid(quote: Quote | None) -> Decimal | None:
+    return None if quote is None else (quote.bid_price + quote.ask_price) / 2

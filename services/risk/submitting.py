@@ -112,5 +112,5 @@ def approval(at: Situation, action: Action, order_id: OrderId, checks: tuple[Che
 def _headroom_after(at: Situation) -> Headroom:
     """Derive what is left once the order counts; a replace counts in the rate, and is no new order of the day."""
     counts = 0 if at.reduces else 1
-    used = Used(at.totals_after, at.after.exposure_usd, counts, counts if at.order is None else 0)
+    used = Used(at.totals_after, at.after.exposure_usd, counts, counts if at.order is None else 0, at.limits)
     return headroom(at.state, at.evidence.decided_at, at.evidence.trading_day, used)

@@ -6,13 +6,14 @@ counts, are exempt from every control that bounds new risk: a limit must never t
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from contracts.decisions import Check
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
 from contracts.reasons import DenialCode, Reason
+from contracts.scopes import ScopeKind
 from services.risk.checks.account import (
     check_account_age,
     check_account_blocked,
@@ -24,6 +25,8 @@ from services.risk.checks.account import (
 from services.risk.checks.findings import Control, Denial
 from services.risk.checks.health import check_audit, check_reconciliation_age, check_trips
 from services.risk.checks.instruments import check_assets, check_halts, check_shorts
+from services.risk.checks.layer_names import in_scope
+from services.risk.checks.own_books import own_control, rails_of
 from services.risk.checks.prices import (
     check_divergence,
     check_limit_collar,
@@ -53,11 +56,23 @@ C = DenialCode
 
 
 class Entry(NamedTuple):
-    """One control, the reasons it may give, and the rails without which it has nothing to hold an order against."""
+    """One control, the reasons it may give, and the rails without which it has nothing to hold an order against.
+
+    A rail is one of the account's limits, or of an owner's own: `agent.max_daily_trades`.
+    """
 
     check: Control
     codes: tuple[DenialCode, ...]
     rails: tuple[str, ...] = ()
+
+
+def _own(field: str, code: DenialCode) -> tuple[Entry, Entry]:
+    """Enter the controls on one limit of the agent's and of the strategy's own book."""
+    agent, strategy = ScopeKind.AGENT, ScopeKind.STRATEGY
+    return (
+        Entry(own_control(agent, field), (code,), (f"{agent}.{field}",)),
+        Entry(own_control(strategy, field), (code,), (f"{strategy}.{field}",)),
+    )
 
 
 CONTROLS: tuple[Entry, ...] = (
@@ -84,15 +99,24 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_limit_collar, (C.NO_QUOTE, C.PRICE_COLLAR), ("limit_collar_bps",)),
     Entry(check_passive_collar, (C.NO_QUOTE, C.PASSIVE_COLLAR), ("passive_collar_bps",)),
     Entry(check_daily_loss, (C.NO_ACCOUNT, C.MAX_DAILY_LOSS)),
+    *_own("max_daily_loss_usd", C.MAX_DAILY_LOSS),
     Entry(check_drawdown, (C.NO_ACCOUNT, C.MAX_DRAWDOWN)),
+    *_own("max_drawdown_usd", C.MAX_DRAWDOWN),
     Entry(check_order_rate, (C.ORDER_RATE,)),
+    *_own("order_rate_per_min", C.ORDER_RATE),
+    *_own("max_open_orders", C.MAX_OPEN_ORDERS),
     Entry(check_daily_trades, (C.MAX_DAILY_TRADES,)),
+    *_own("max_daily_trades", C.MAX_DAILY_TRADES),
+    *_own("max_turnover_usd", C.MAX_TURNOVER),
     Entry(check_order_qty, (C.MAX_ORDER_QTY,), ("max_order_qty",)),
     Entry(check_adv_share, (C.NO_REFERENCE, C.MAX_ORDER_ADV), ("max_order_adv_pct",)),
     Entry(check_order_notional, (C.NO_QUOTE, C.MAX_ORDER_NOTIONAL)),
     Entry(check_position_notional, (C.NO_QUOTE, C.MAX_POSITION_NOTIONAL)),
+    *_own("max_position_notional_usd", C.MAX_POSITION_NOTIONAL),
     Entry(check_gross_exposure, (C.NO_QUOTE, C.MAX_GROSS_EXPOSURE)),
+    *_own("max_gross_exposure_usd", C.MAX_GROSS_EXPOSURE),
     Entry(check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
+    *_own("max_net_exposure_usd", C.MAX_NET_EXPOSURE),
     Entry(
         check_overnight,
         (C.NO_SESSION, C.NO_QUOTE, C.MAX_OVERNIGHT_EXPOSURE),
@@ -102,22 +126,31 @@ CONTROLS: tuple[Entry, ...] = (
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
-@lru_cache(maxsize=256)
-def controls_under(limits: LimitSet) -> tuple[Control, ...]:
-    """Give the controls that limits put in force: those whose rails are all set, and not set to false."""
-    return tuple(
-        entry.check for entry in CONTROLS if all(getattr(limits, rail) not in {None, False} for rail in entry.rails)
-    )
+@lru_cache(maxsize=4096)
+def controls_under(
+    limits: LimitSet, agent: LimitOverride | None = None, strategy: LimitOverride | None = None
+) -> tuple[Control, ...]:
+    """Give the controls that limits put in force: those whose rails are all set, and not set to false or nothing."""
+    set_ = rails_of(agent, strategy) | {name for name in limits.__struct_fields__ if _is_set(getattr(limits, name))}
+    return tuple(entry.check for entry in CONTROLS if set_.issuperset(entry.rails))
+
+
+def _is_set(limit: Any) -> bool:
+    """Tell what is not set, false or empty from a zero: that is a limit, and allows nothing."""
+    return limit is not None and limit is not False and limit != ()
 
 
 def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:
     """Apply every control in force, so that the record shows all of them; the first reason wins."""
-    found = [control(at) for control in controls_under(at.limits)]
+    own = at.own
+    agent, strategy = own.agent and own.agent.limits, own.strategy and own.strategy.limits
+    found = [control(at) for control in controls_under(at.limits, agent, strategy)]
     passed = [one for one in found if isinstance(one, Check)]
     if len(passed) == len(found):
         return tuple(passed), None
     reasons = [one.reason for one in found if isinstance(one, Denial)]
-    return tuple(one.check if isinstance(one, Denial) else one for one in found), _first(reasons)
+    checks = tuple(one.check if isinstance(one, Denial) else one for one in found)
+    return checks, in_scope(at, _first(reasons))
 
 
 def _first(reasons: list[Reason]) -> Reason:

@@ -43,7 +43,7 @@ def check_daily_loss(at: Situation) -> Finding:
     loss_usd = daily_loss_usd(at.state)
     if loss_usd is None:
         return missing("daily_loss", C.NO_ACCOUNT, "the day's profit and loss is not known")
-    return _loss("daily_loss", C.MAX_DAILY_LOSS, loss_usd, at.limits.max_daily_loss_usd)
+    return lost("daily_loss", C.MAX_DAILY_LOSS, loss_usd, at.limits.max_daily_loss_usd)
 
 
 def check_drawdown(at: Situation) -> Finding:
@@ -53,10 +53,11 @@ def check_drawdown(at: Situation) -> Finding:
     fall_usd = drawdown_usd(at.state)
     if fall_usd is None:
         return missing("drawdown", C.NO_ACCOUNT, "the day's peak equity is not known")
-    return _loss("drawdown", C.MAX_DRAWDOWN, fall_usd, at.limits.max_drawdown_usd)
+    return lost("drawdown", C.MAX_DRAWDOWN, fall_usd, at.limits.max_drawdown_usd)
 
 
-def _loss(name: str, code: DenialCode, loss_usd: Decimal, limit: Decimal) -> Finding:
+def lost(name: str, code: DenialCode, loss_usd: Decimal, limit: Decimal) -> Finding:
+    """Hold a loss against the limit at which trading stops, both USD."""
     if loss_usd < limit:
         return passed(name, loss_usd, limit)
     message = f"{name.replace('_', ' ')} is {loss_usd} USD, trading stops at {limit} USD"

@@ -33,7 +33,7 @@ from tests.risk_world import (
     quote,
     state_of,
 )
-from tests.unit.risk import rows_market, rows_trips
+from tests.unit.risk import rows_layers, rows_market, rows_trips
 from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
@@ -196,6 +196,7 @@ ROWS = [
     ),
     Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"),
     *rows_market.ROWS,
+    *rows_layers.ROWS,
     *rows_trips.ROWS,
 ]
 
