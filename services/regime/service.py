@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from typing import assert_never
 
 from contracts.market import Bar, Quote, SymbolStats, SymbolStatus
+from services.regime.almanac import Almanac
+from services.regime.data_rest import DataRest, NoDataError
 from services.regime.feed import FeedDown, FeedKeys, FeedNoise, FeedReport, FeedTimings, FeedUp, MarketFeed
-from services.regime.latest import NoLatestQuotesError, feed_of, latest_quotes
+from services.regime.latest import feed_of, latest_quotes
 from services.regime.publications import NatsPublications
 from services.regime.watch import Watch
 from services.runtime.batches import in_batches
@@ -35,7 +37,10 @@ async def serve(runtime: Runtime) -> None:
     broker = runtime.settings.broker
     keys = FeedKeys(broker.key_id, broker.key_secret.value)
     symbols = runtime.settings.limits.symbol_allowlist
-    watch = Watch(symbols, NatsPublications(runtime.connection), runtime.clock)
+    publications = NatsPublications(runtime.connection)
+    watch = Watch(symbols, publications, runtime.clock)
+    almanac = Almanac(symbols, publications, runtime.clock, broker.source)
+    rest, venue = DataRest(broker.data_url, keys), feed_of(broker.data_stream_url)
     feed = MarketFeed(
         broker.data_stream_url,
         keys,
@@ -46,11 +51,13 @@ async def serve(runtime: Runtime) -> None:
         timings=FeedTimings(silence_ms=SILENCE_MS_MAX),
     )
     await watch.restore()
-    await _seed(runtime, watch, keys)
-    await follow(runtime, watch, feed.stream())
+    await _seed(runtime, watch, rest)
+    ask_again_ms = await almanac.refresh(rest, venue)
+    runtime.spawn("ask for bars", almanac.keep_fresh(rest, venue, ask_again_ms))
+    await follow(runtime, watch, almanac, feed.stream())
 
 
-async def follow(runtime: Runtime, watch: Watch, reports: AsyncIterator[FeedReport]) -> None:
+async def follow(runtime: Runtime, watch: Watch, almanac: Almanac, reports: AsyncIterator[FeedReport]) -> None:
     """Pass on what the feed reports, and look after old quotes between its words."""
     link = _Link()
     tick_due_ms = 0
@@ -58,11 +65,14 @@ async def follow(runtime: Runtime, watch: Watch, reports: AsyncIterator[FeedRepo
         runtime.mark_ready()
         while not runtime.stopping.is_set():
             for report in await batches.next():
+                if isinstance(report, Bar):
+                    almanac.hear(report)
                 await _take(runtime, watch, link, report)
             now_ms = runtime.clock.monotonic_ms()
             if now_ms >= tick_due_ms:
                 tick_due_ms = now_ms + TICK_MS
                 await watch.tick()
+                almanac.tick()
                 _tell(runtime, watch, link)
 
 
@@ -91,15 +101,13 @@ def _tell(runtime: Runtime, watch: Watch, link: _Link) -> None:
     runtime.report(feed_up=link.up, reconnects=link.reconnects, noise=link.noise, **watch.facts())
 
 
-async def _seed(runtime: Runtime, watch: Watch, keys: FeedKeys) -> None:
+async def _seed(runtime: Runtime, watch: Watch, rest: DataRest) -> None:
     """Begin with the broker's latest quotes; without them the socket's first quotes must do."""
     broker = runtime.settings.broker
     symbols = runtime.settings.limits.symbol_allowlist
     try:
-        latest = await latest_quotes(
-            broker.data_url, keys, symbols, source=broker.source, feed=feed_of(broker.data_stream_url)
-        )
-    except NoLatestQuotesError as error:
+        latest = await latest_quotes(rest, symbols, source=broker.source, feed=feed_of(broker.data_stream_url))
+    except NoDataError as error:
         runtime.log.warning("no latest quotes to begin with", error=str(error))
         return
     for quote in latest.quotes:
