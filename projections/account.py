@@ -56,6 +56,7 @@ from projections import books, guard, listing, order_state, orders, positions, s
 from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
 from projections.agent_wires import after_order_event
 from projections.books import Fill, Working
+from projections.changes import after_control, after_order, after_report
 from projections.exposure import with_position, with_symbol, with_working
 from projections.order_state import OrderState
 from projections.pace import with_order
@@ -83,12 +84,14 @@ def _unchanged(state: AccountState, _event: Event, _seq: int) -> AccountState:
     return state
 
 
-def _after_limits(state: AccountState, event: LimitsSet, _seq: int) -> AccountState:
-    return replace(state, limits=event.limits, limits_version=event.version)
+def _after_limits(state: AccountState, event: LimitsSet, seq: int) -> AccountState:
+    moved = after_control(state.changes, seq)
+    return replace(state, limits=event.limits, limits_version=event.version, changes=moved)
 
 
 def _after_operator(state: AccountState, event: standing.StandingEvent, seq: int) -> AccountState:
-    return replace(state, standing=standing.evolve(state.standing, event, seq))
+    moved = after_control(state.changes, seq)
+    return replace(state, standing=standing.evolve(state.standing, event, seq), changes=moved)
 
 
 def _after_listing(state: AccountState, event: AssetsObserved | SessionsObserved, _seq: int) -> AccountState:
@@ -100,14 +103,14 @@ def _after_guarding(state: AccountState, event: guard.GuardEvent, _seq: int) -> 
 
 
 def _after_bookkeeping(
-    state: AccountState, event: BrokerLinkChanged | PositionAdopted | CashMoved | BreakFound | BreakHealed, _seq: int
+    state: AccountState, event: BrokerLinkChanged | PositionAdopted | CashMoved | BreakFound | BreakHealed, seq: int
 ) -> AccountState:
     """Keep what the books must come to; cash counts from the opening figure on."""
     match event:
         case BrokerLinkChanged(up=up):
             return replace(state, broker_up=up)
         case PositionAdopted():
-            return _after_adopted_position(state, event)
+            return _with_report(_after_adopted_position(state, event), event.symbol, seq)
         case CashMoved(kind="opening", amount_usd=amount):
             return replace(state, cash_usd=amount)
         case CashMoved(amount_usd=amount):
@@ -187,13 +190,19 @@ def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) ->
         case OrderLegAdded():
             return _put_order(state, order_state.order_from_leg(event, state.orders.get(event.parent_id), seq))
         case OrderFilled():
-            return _moved(state, event.symbol, _change_of(event), event.price, None)
+            return _with_report(
+                _moved(state, event.symbol, _change_of(event), event.price, None), event.symbol, seq
+            )
         case _:
             return state
 
 
 def _change_of(fill: OrderFilled) -> Decimal:
     return positions.signed(fill.side, fill.qty)
+
+def _with_report(state: AccountState, symbol: Symbol, seq: int) -> AccountState:
+    return replace(state, changes=after_report(state.changes, symbol, seq))
+
 
 
 def _with_corrections(state: AccountState, order: OrderState, event: AnyOrderEvent) -> AccountState:
@@ -225,6 +234,7 @@ def _put_order(
     with_order_in = state.orders.set(order.order_id, order)
     if order.group_id is None:
         was, now = alone(old), alone(order)
+    state = replace(state, changes=after_order(state.changes, old, order))
     else:
         was, now = counted(state.orders, order), counted(with_order_in, order)
     opened = (not order.is_terminal) - (old is not None and not old.is_terminal)

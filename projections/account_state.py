@@ -13,6 +13,7 @@ from contracts.limits import LimitSet
 from contracts.scopes import ACCOUNT
 from contracts.values import ZERO
 from projections.books import NO_BOOKS, Family
+from projections.changes import NO_CHANGES, Changes
 from projections.exposure import Exposure
 from projections.guard import UNTRIPPED, Guard
 from projections.layers import account_limits
@@ -57,6 +58,7 @@ class AccountState(Value, frozen=True, kw_only=True):
     cash_usd: Decimal | None = None
     """What the broker's cash must be by our own record, once an opening figure is known."""
     day: Day = Day()
+    changes: Changes = NO_CHANGES
     pace: Pace = NO_PACE
     agents: Family = NO_BOOKS
     strategies: Family = NO_BOOKS

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 from contracts.enums import TimeInForce
 from contracts.ids import OrderId, Symbol
 from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, IntentMeta, ReplaceIntent
+from services.cli.conditions import ALWAYS, FlatConditions, stated
 from services.cli.manner import (
     PLAIN,
     STRATEGY,
-    DryRun,
     FlatManner,
     Reason,
     chosen_id,
@@ -34,7 +34,6 @@ class Changes:
         str | None, Parameter(help="USD or percent, as the order trails.", allow_leading_hyphen=True)
     ] = None
     tif: Annotated[TimeInForce | None, Parameter(name="--tif", help="How long the order stands.")] = None
-    dry_run: DryRun = False
     reason: Reason = None
 
 
@@ -42,7 +41,14 @@ FlatChanges = Annotated[Changes, Parameter(name="*")]
 _NOTHING = Changes()
 
 
-def replace(order_id: str, /, *, changes: FlatChanges = _NOTHING, manner: FlatManner = PLAIN) -> int:
+def replace(
+    order_id: str,
+    /,
+    *,
+    changes: FlatChanges = _NOTHING,
+    conditions: FlatConditions = ALWAYS,
+    manner: FlatManner = PLAIN,
+) -> int:
     """Ask for new terms of a working order: the operator of anybody's, an agent of its own. What is left out stays.
 
     Risk decides on what the order would become. It stays one order under its own id.
@@ -56,6 +62,7 @@ def replace(order_id: str, /, *, changes: FlatChanges = _NOTHING, manner: FlatMa
     Args:
         order_id: The order's id, as `submit` and `tail` show it.
         changes: What is to change.
+        conditions: What must still be so when risk decides.
         manner: Who asks and how the answer is shown.
     """
     intent = ReplaceIntent(
@@ -66,7 +73,7 @@ def replace(order_id: str, /, *, changes: FlatChanges = _NOTHING, manner: FlatMa
         stop_price=number("--stop-price", changes.stop_price),
         trail=number("--trail", changes.trail),
         time_in_force=changes.tif,
-        dry_run=changes.dry_run,
+        **stated(conditions),
         meta=IntentMeta(strategy=STRATEGY, reason=changes.reason),
     )
     return state_as_operator(intent, manner)
@@ -114,7 +121,7 @@ def close(
     *,
     qty: str | None = None,
     percent: str | None = None,
-    dry_run: DryRun = False,
+    conditions: FlatConditions = ALWAYS,
     reason: Reason = None,
     manner: FlatManner = PLAIN,
 ) -> int:
@@ -130,7 +137,7 @@ def close(
         symbol: What is held.
         qty: So many shares.
         percent: So much of it, 100 at most.
-        dry_run: Only show how it would be decided.
+        conditions: What must still be so when risk decides.
         reason: Why, for the record.
         manner: Who asks and how the answer is shown.
     """
@@ -139,7 +146,7 @@ def close(
         symbol=Symbol(symbol.upper()),
         qty=number("--qty", qty),
         percent=number("--percent", percent),
-        dry_run=dry_run,
+        **stated(conditions),
         meta=IntentMeta(strategy=STRATEGY, reason=reason),
     )
     return state_as_agent(intent, manner)

@@ -24,7 +24,6 @@ from services.runtime.ids import new_intent_id
 DEMO = "demo"
 STRATEGY = "lockgate-cli"
 Reason = Annotated[str | None, Parameter(help="Why, for the record.")]
-DryRun = Annotated[bool, Parameter(negative="", help="Only show how it would be decided: nothing is sent.")]
 Number = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A negative one is for risk to deny, on the record."""
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import IntentId, Symbol
 from contracts.intents import IntentMeta, StopLoss, SubmitIntent, TakeProfit
-from services.cli.manner import PLAIN, STRATEGY, DryRun, FlatManner, Number, Reason, chosen_id, number, state_as_agent
+from services.cli.conditions import ALWAYS, FlatConditions, stated
+from services.cli.manner import PLAIN, STRATEGY, FlatManner, Number, Reason, chosen_id, number, state_as_agent
 from services.cli.outcome import UsageError
 from services.cli.terminal import as_it_is
 
@@ -41,7 +43,6 @@ class Terms:
     ] = None
     extended_hours: Annotated[bool, Parameter(negative="", help="Also before and after regular hours.")] = False
     tif: Annotated[TimeInForce, Parameter(name="--tif", help="How long the order stands.")] = TimeInForce.DAY
-    dry_run: DryRun = False
     reason: Reason = None
 
 
@@ -56,6 +57,7 @@ def submit(
     /,
     *,
     terms: FlatTerms = _MARKET,
+    conditions: FlatConditions = ALWAYS,
     manner: FlatManner = PLAIN,
 ) -> int:
     """State an intent for one order over NATS, as the agent `demo` or another, and show the decision on it.
@@ -67,6 +69,7 @@ def submit(
     lockgate submit AAPL buy 10
     lockgate submit AAPL buy --notional 500
     lockgate submit AAPL buy 1000 --dry-run
+    lockgate submit AAPL buy 10 --if-position 0 --expected-price 189.12 --tolerance-bps 10
     lockgate submit AAPL buy 10 --limit-price 189.12 --wait
     lockgate submit AAPL buy 10 --stop-price 195 --limit-price 196 --tif gtc
     lockgate submit AAPL sell 10 --trail-percent 2.5
@@ -80,11 +83,13 @@ def submit(
         side: buy or sell.
         qty: How many shares; left out with --notional.
         terms: The order's other terms.
+        conditions: What must still be so when risk decides.
         manner: Who states it and how the answer is shown.
     """
     if (qty is None) == (terms.notional is None):
         raise UsageError("state how many shares, or for how much with --notional: exactly one of them")
-    return state_as_agent(_intent(Symbol(symbol.upper()), side, qty, terms, chosen_id(manner)), manner)
+    intent = _intent(Symbol(symbol.upper()), side, qty, terms, chosen_id(manner))
+    return state_as_agent(replace(intent, **stated(conditions)), manner)
 
 
 def _intent(symbol: Symbol, side: Side, qty: str | None, terms: Terms, intent_id: IntentId) -> SubmitIntent:
@@ -104,7 +109,6 @@ def _intent(symbol: Symbol, side: Side, qty: str | None, terms: Terms, intent_id
         order_class=terms.order_class or _implied_class(terms),
         take_profit=_take_profit(terms),
         stop_loss=_stop_loss(terms),
-        dry_run=terms.dry_run,
         meta=IntentMeta(strategy=STRATEGY, reason=terms.reason),
     )
 

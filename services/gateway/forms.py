@@ -45,7 +45,19 @@ _kill = msgspec.json.Decoder(KillForm)
 _NULL = b"null"
 _whole = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _NUMBERS = frozenset(
-    {"qty", "notional_usd", "limit_price", "stop_price", "trail_price", "trail_percent", "trail", "percent"}
+    {
+        "qty",
+        "notional_usd",
+        "limit_price",
+        "stop_price",
+        "trail_price",
+        "trail_percent",
+        "trail",
+        "percent",
+        "if_position",
+        "expected_price",
+        "price_tolerance_bps",
+    }
 )
 _PARTS = frozenset({"take_profit", "stop_loss"})
 _AMOUNTS = ("qty", "notional_usd")

@@ -47,7 +47,24 @@ class StopLossForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     limit_price: NumberOrText | None = None
 
 
-class SubmitForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ConditionsForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must still be so when risk decides, and whether anything is to come of it."""
+
+    if_position: Annotated[
+        NumberOrText | None, msgspec.Meta(description="Only if exactly so many are held; negative when short.")
+    ] = None
+    if_state_seq: Annotated[
+        int | None, msgspec.Meta(description="Only if nothing happened in the symbol since this `state_seq`.")
+    ] = None
+    expected_price: Annotated[
+        NumberOrText | None,
+        msgspec.Meta(description="Only if the ask (to buy) or the bid (to sell) is no worse, within the tolerance."),
+    ] = None
+    price_tolerance_bps: NumberOrText | None = None
+    dry_run: DryRun = False
+
+
+class SubmitForm(ConditionsForm, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A wish for one order. Either `qty` or `notional_usd` is required.
 
     A trailing stop has `trail_price` (USD) or `trail_percent`. A bracket brings both exits, OTO one; OCO is two exits
@@ -69,11 +86,10 @@ class SubmitForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     order_class: OrderClass | None = None
     take_profit: TakeProfitForm | None = None
     stop_loss: StopLossForm | None = None
-    dry_run: DryRun = False
     meta: IntentMeta | None = None
 
 
-class ReplaceForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplaceForm(ConditionsForm, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A wish for new terms of one working order; what is left out stays as it is.
 
     `qty` counts what is filled already; `trail` is in the unit (USD or percent) in which the order trails.
@@ -84,7 +100,6 @@ class ReplaceForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stop_price: NumberOrText | None = None
     trail: NumberOrText | None = None
     time_in_force: TimeInForce | None = None
-    dry_run: DryRun = False
     client_intent_id: IdempotencyId | None = None
     reason: ReasonText | None = None
 
@@ -115,6 +130,10 @@ def submit_intent(form: SubmitForm, intent_id: IntentId) -> SubmitIntent:
         order_class=form.order_class or OrderClass.SIMPLE,
         take_profit=None if profit is None else TakeProfit(limit_price=profit.limit_price),
         stop_loss=None if stop is None else StopLoss(stop_price=stop.stop_price, limit_price=stop.limit_price),
+        if_position=form.if_position,
+        if_state_seq=form.if_state_seq,
+        expected_price=form.expected_price,
+        price_tolerance_bps=form.price_tolerance_bps,
         dry_run=form.dry_run,
         meta=form.meta or IntentMeta(),
     )
@@ -130,6 +149,10 @@ def replace_intent(form: ReplaceForm, intent_id: IntentId, order_id: OrderId) ->
         stop_price=form.stop_price,
         trail=form.trail,
         time_in_force=form.time_in_force,
+        if_position=form.if_position,
+        if_state_seq=form.if_state_seq,
+        expected_price=form.expected_price,
+        price_tolerance_bps=form.price_tolerance_bps,
         dry_run=form.dry_run,
         meta=IntentMeta(reason=form.reason),
     )

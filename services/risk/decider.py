@@ -26,6 +26,7 @@ C = DenialCode
 _ACTIONS: dict[type[Intent], Action] = {
     SubmitIntent: Action.SUBMIT,
     CloseIntent: Action.SUBMIT,
+from services.risk.conditions import ahead
     ReplaceIntent: Action.REPLACE,
     CancelIntent: Action.CANCEL,
     CancelAllIntent: Action.CANCEL_ALL,
@@ -39,7 +40,16 @@ def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp
     except UndecodableError as error:
         reason = Reason(code=C.MALFORMED, message=f"the intent cannot be read: {str(error)[:SHOWN_CHARS]}")
         return _record(state, stated, evidence, stamp, Answer(reason=reason))
-    return _record(state, stated, evidence, stamp, _answer(state, stated, evidence, intent))
+    answer = _caught_up(intent, stamp, _answer(state, stated, evidence, intent))
+    return _record(state, stated, evidence, stamp, answer)
+
+
+def _caught_up(intent: Intent, stamp: Stamp, answer: Answer) -> Answer:
+    """Approve nothing on the condition that nothing happened since a place that risk has not read up to."""
+    if answer.reason is not None or not isinstance(intent, SubmitIntent | CloseIntent | ReplaceIntent):
+        return answer
+    unread = ahead(intent, stamp.state_seq)
+    return answer if unread is None else no(_ACTIONS[type(intent)], unread, answer.checks)
 
 
 def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Intent) -> Answer:

@@ -14,6 +14,7 @@ _PERCENT = Decimal(100)
 PAIR = "/"
 """Stands in the symbols of crypto pairs, which are no equities."""
 
+from services.risk.condition_form import condition_fault
 
 def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
     """Find the first fault in an intent's form; `stated_id` is the subject's id, which the server vouched for."""
@@ -22,11 +23,11 @@ def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
         return said(C.INTENT_ID_MISMATCH, f"{message}: they must be equal")
     match intent:
         case SubmitIntent():
-            return _submit_fault(intent)
+            return _submit_fault(intent) or condition_fault(intent)
         case ReplaceIntent():
-            return _qty_fault(intent.qty) or _replaced_prices_fault(intent)
+            return _qty_fault(intent.qty) or _replaced_prices_fault(intent) or condition_fault(intent)
         case CloseIntent():
-            return _symbol_fault(intent.symbol) or _close_fault(intent)
+            return _symbol_fault(intent.symbol) or _close_fault(intent) or condition_fault(intent)
         case CancelAllIntent():
             return None if intent.symbol is None else _symbol_fault(intent.symbol)
         case CancelIntent():

@@ -15,6 +15,7 @@ from projections.account import AccountState
 from projections.order_state import OrderState
 from services.risk.answer import Answer, Stated, no
 from services.risk.checks import apply_all
+from services.risk.conditions import unmet
 from services.risk.order_form import combination_fault, is_whole
 from services.risk.ownership import order_of
 from services.risk.said import said, short
@@ -45,6 +46,9 @@ def answer_replace(
         return no(Action.REPLACE, fault)
     at = measure_replaced(state, limits, order, terms, evidence)
     checks, reason = apply_all(at)
+    broken = unmet(at, intent)
+    if broken is not None:
+        return no(Action.REPLACE, broken)
     if reason is not None:
         return no(Action.REPLACE, reason, checks)
     return approval(at, Action.REPLACE, order.order_id, checks)

@@ -13,6 +13,7 @@ from projections.headroom import Used, headroom
 from projections.standing import Whose
 from services.risk.answer import MS, Answer, Stated, no
 from services.risk.checks import apply_all
+from services.risk.conditions import unmet
 from services.risk.exit_form import market_entry_fault
 from services.risk.order_form import is_whole
 from services.risk.said import said
@@ -29,7 +30,7 @@ def answer_submit(
     whose = Whose(stated.agent, intent.meta.strategy, intent.symbol)
     at = measure(state, limits, stated_terms(intent), evidence, whose)
     fault = _fault_here(at)
-    return _judge(at, stated) if fault is None else no(Action.SUBMIT, fault)
+    return _judge(at, stated, intent) if fault is None else no(Action.SUBMIT, fault)
 
 
 def answer_close(
@@ -45,7 +46,7 @@ def answer_close(
         return no(Action.SUBMIT, _all_held(intent, terms))
     if not terms.qty:
         return no(Action.SUBMIT, said(C.INVALID_QTY, f"{intent.percent} percent comes to no share: state more"))
-    return _judge(measure(state, limits, terms, evidence, whose), stated)
+    return _judge(measure(state, limits, terms, evidence, whose), stated, intent)
 
 
 def _all_held(intent: CloseIntent, terms: OrderTerms) -> Reason:
@@ -57,7 +58,10 @@ def _all_held(intent: CloseIntent, terms: OrderTerms) -> Reason:
     return Reason(code=C.CROSSES_ZERO, message=message, limit=ZERO, headroom=ZERO, max_acceptable_qty=ZERO)
 
 
-def _judge(at: Situation, stated: Stated) -> Answer:
+def _judge(at: Situation, stated: Stated, intent: SubmitIntent | CloseIntent) -> Answer:
+    broken = unmet(at, intent)
+    if broken is not None:
+        return no(Action.SUBMIT, broken)
     checks, reason = apply_all(at)
     if reason is not None:
         return no(Action.SUBMIT, reason, checks)

@@ -37,6 +37,27 @@ _CLOSE = Operation(
             schema=_NUMBER,
             description="So much of what working exits leave: above 0 to 100, with up to 9 decimals.",
         ),
+        Parameter(
+            name="if_position",
+            where="query",
+            schema=_NUMBER,
+            description="Only if exactly so many are held; negative when short.",
+        ),
+        Parameter(
+            name="if_state_seq",
+            where="query",
+            schema={"type": "integer"},
+            description="Only if nothing happened in the symbol since this `state_seq`.",
+        ),
+        Parameter(
+            name="expected_price",
+            where="query",
+            schema=_NUMBER,
+            description="Only if the market is no worse than this, within `price_tolerance_bps`.",
+        ),
+        Parameter(
+            name="price_tolerance_bps", where="query", schema=_NUMBER, description="Goes with `expected_price`."
+        ),
         DRY_RUN,
         CLIENT_INTENT_ID,
         REASON,
@@ -64,6 +85,10 @@ async def close_position(  # noqa: PLR0913, PLR0917 - the framework reads each q
     symbol: Annotated[str, PathParameter()],
     qty: Annotated[str | None, QueryParameter()] = None,
     percent: Annotated[str | None, QueryParameter()] = None,
+    if_position: Annotated[str | None, QueryParameter()] = None,
+    if_state_seq: Annotated[int | None, QueryParameter()] = None,
+    expected_price: Annotated[str | None, QueryParameter()] = None,
+    price_tolerance_bps: Annotated[str | None, QueryParameter()] = None,
     dry_run: Annotated[bool, QueryParameter()] = False,  # noqa: FBT002 - read by name from the query
     client_intent_id: Annotated[str | None, QueryParameter()] = None,
     reason: ReasonParameter = None,
@@ -74,6 +99,10 @@ async def close_position(  # noqa: PLR0913, PLR0917 - the framework reads each q
         symbol=Symbol(symbol),
         qty=read_number("qty", qty),
         percent=read_number("percent", percent),
+        if_position=read_number("if_position", if_position),
+        if_state_seq=if_state_seq,
+        expected_price=read_number("expected_price", expected_price),
+        price_tolerance_bps=read_number("price_tolerance_bps", price_tolerance_bps),
         dry_run=dry_run,
         meta=IntentMeta(reason=reason),
     )

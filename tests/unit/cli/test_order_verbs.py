@@ -79,7 +79,7 @@ def test_orders_and_positions_that_there_are_can_be_changed(said: list[Any]) -> 
         "cancel-all",
         "cancel-all --symbol aapl",
         "close aapl",
-        "close AAPL --percent 12.5",
+        "close AAPL --percent 12.5 --dry-run",
     ):
         assert main(line.split()) == 0
     replaced, canceled, everything, some, close, part = said
@@ -92,6 +92,15 @@ def test_orders_and_positions_that_there_are_can_be_changed(said: list[Any]) -> 
     assert (everything.symbol, some.symbol) == (None, "AAPL")
     assert isinstance(close, CloseIntent)
     assert (close.symbol, close.qty, close.percent, part.percent) == ("AAPL", None, None, D("12.5"))
+
+
+def test_conditions_on_the_line_reach_every_kind_of_intent(said: list[Any]) -> None:
+    told = "--if-position -3 --if-state-seq 12 --expected-price 189.1 --tolerance-bps 5 --dry-run"
+    for line in ("submit AAPL buy 10", "replace lg-1 --qty 5", "close AAPL"):
+        assert main([*line.split(), *told.split()]) == 0
+    for intent in said:
+        conditions = intent.if_position, intent.if_state_seq, intent.expected_price, intent.price_tolerance_bps
+        assert (*conditions, intent.dry_run) == (D(-3), 12, D("189.1"), D(5), True)
 
 
 def test_terms_are_told_whole() -> None:

@@ -259,3 +259,17 @@ async def test_replaces_and_closes_have_dry_runs_too(world: World):
     closed = (await world.call("DELETE", "/v1/positions/SPY?dry_run=true&qty=4")).json()
     assert (closed["status"], closed["order_id"], closed["reservation"]["qty"]) == ("would_accept", None, "4")
     assert (await world.call("DELETE", "/v1/positions/SPY?dry_run=maybe")).status_code == 400
+
+
+async def test_conditions_reach_every_kind_of_intent(world: World):
+    told = {"if_position": "-3", "if_state_seq": 12, "expected_price": 189.1, "price_tolerance_bps": "5"}
+    order_id = (await world.submit(**told)).json()["order_id"]
+    await world.call("PATCH", f"/v1/orders/{order_id}", told | {"client_intent_id": "i-2", "qty": 5})
+    query = "&".join(f"{name}={value}" for name, value in told.items())
+    await world.call("DELETE", f"/v1/positions/AAPL?client_intent_id=i-3&{query}")
+    for intent_id in ("i-1", "i-2", "i-3"):
+        intent = await stated(world, intent_id)
+        assert (intent.if_position, intent.if_state_seq) == (Decimal(-3), 12)
+        assert (intent.expected_price, intent.price_tolerance_bps) == (Decimal("189.1"), Decimal(5))
+
+    assert (await world.submit(client_intent_id="i-4", if_position="1_0")).status_code == 400

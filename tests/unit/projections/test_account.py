@@ -213,8 +213,10 @@ def test_every_event_ever_written_can_be_folded_into_any_state(place: int) -> No
 
 
 def shuffled_positions(symbols: list[str]) -> AccountState:
-    fills = {name: replace(bought("1"), symbol=Symbol(name), order_id=OrderId(name)) for name in symbols}
-    return state_of(*fills.values())
+    state = account.EMPTY
+    for name in symbols:  # all at one sequence, which the state shows
+        state = account.evolve(state, replace(bought("1"), symbol=Symbol(name), order_id=OrderId(name)), 1)
+    return state
 
 
 def test_the_order_in_which_maps_were_filled_does_not_show_in_the_bytes() -> None:
