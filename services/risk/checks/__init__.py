@@ -36,6 +36,7 @@ from services.risk.checks.prices import (
 )
 from services.risk.checks.quantities import check_adv_share, check_order_qty
 from services.risk.checks.quotes import check_max_spread, check_quote_age, check_quote_sanity
+from services.risk.checks.rails import check_rails
 from services.risk.checks.sessions import check_overnight, check_session
 from services.risk.checks.sizes import (
     check_gross_exposure,
@@ -76,6 +77,7 @@ def _own(field: str, code: DenialCode) -> tuple[Entry, Entry]:
 
 
 CONTROLS: tuple[Entry, ...] = (
+    Entry(check_rails, (C.RAIL_MISSING,), ("waivers",)),
     Entry(check_kill_switch, (C.KILL_SWITCH,)),
     Entry(check_trips, (C.TRIPPED,)),
     Entry(check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),

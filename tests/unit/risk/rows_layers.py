@@ -1,5 +1,6 @@
 """Rows of the controls on what belongs to one layer: an agent's own book, and limits that a layer tightens."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 
 from contracts.controls import LayerSet, MandateGranted
 from contracts.ids import AgentId, OrderId
-from contracts.limits import LimitOverride
+from contracts.limits import LimitOverride, Waiver
 from contracts.mandates import Mandate
 from contracts.reasons import DenialCode as C
 from contracts.scopes import Scope
@@ -43,6 +44,11 @@ def after_orders(count: int, *events: Any, agent: str = DEMO, **fields: Any) -> 
         told.append(replace(answer(state, content, agent=agent), order_id=OrderId(f"lg-{number}")))
         state = under(*events, *told)
     return state
+
+
+def waived(until: datetime, rail: str = "max_loss_week_usd", **limits: Any) -> AccountState:
+    waiver = Waiver(rail=rail, until=until, by="ada", reason="no history yet")
+    return state_of(limits_set(waivers=(waiver,), **limits), observed())
 
 
 MOMO = body(meta={"strategy": "momo"})
@@ -104,5 +110,6 @@ ROWS = [
         "999",
     ),
     Row(C.MAX_SPREAD, under(layer(SYMBOL, max_spread_bps=D(1))), MOMO, OPEN, "1", "1.01"),
+    Row(C.RAIL_MISSING, waived(NOW), MOMO, OPEN),
     Row(C.SYMBOL_NOT_ALLOWED, under(layer(AGENT, symbol_allowlist=())), MOMO, OPEN),
 ]
