@@ -40,7 +40,7 @@ from contracts.controls import (
     TripReset,
 )
 from contracts.decisions import Decision
-from contracts.enums import Action, OrderStatus, Outcome
+from contracts.enums import Action, OrderStatus, Outcome, Side
 from contracts.ids import EXTERNAL, OPERATOR, Symbol
 from contracts.market import Quote, is_sane
 from contracts.orders import (
@@ -52,7 +52,7 @@ from contracts.orders import (
     OrderLegAdded,
 )
 from contracts.values import ZERO
-from projections import books, guard, listing, order_state, orders, positions, standing
+from projections import books, guard, listing, order_state, orders, outgoing, positions, resting, spending, standing
 from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
 from projections.agent_wires import after_order_event
 from projections.books import Fill, Working
@@ -128,12 +128,13 @@ def break_name(event: BreakFound | BreakHealed) -> str:
 
 
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
+    if decision.outcome is Outcome.APPROVED:
+        state = outgoing.after_approval(_in_day(state, decision.evidence.trading_day), decision)
     if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED:
         return _after_replace_decision(state, decision, seq)
     order = order_state.order_from_decision(decision, seq)
     if order is None:
         return state
-    state = _in_day(state, decision.evidence.trading_day)
     if order.reduces:
         return _put_order(state, order)  # counts against no pace, and no control looked at its quote
     at, spent_usd = decision.evidence.decided_at, order.terms.qty * order.worst_price
@@ -158,7 +159,8 @@ def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -
     state = _put_order(state, order_state.with_replacement(order, decision, seq), mark_price)
     if order.reduces:
         return state
-    return replace(state, pace=with_order(state.pace, decision.evidence.decided_at))
+    state = replace(state, pace=with_order(state.pace, decision.evidence.decided_at))
+    return outgoing.after_change(state, order, reservation)
 
 
 def _names(order: OrderState) -> tuple[str | None, str | None]:
@@ -240,10 +242,10 @@ def _put_order(
     opened = (not order.is_terminal) - (old is not None and not old.is_terminal)
     qty, notional_usd = now.qty - was.qty, now.notional_usd - was.notional_usd
     more = Working(order.terms.symbol, order.terms.side, qty, notional_usd, opened)
-    if opened:
-        state = replace(state, orders=with_order_in, open_orders=state.open_orders + opened)
-    else:
-        state = replace(state, orders=with_order_in)
+    rests = resting.after_order(state.resting, old, order)
+    spent = spending.after_order(state.spent, old, order, notional_usd if more.side is Side.BUY else ZERO)
+    counts = state.open_orders + opened
+    state = replace(state, orders=with_order_in, open_orders=counts, resting=rests, spent=spent)
     if (old is not None and old.status is OrderStatus.UNKNOWN) != (order.status is OrderStatus.UNKNOWN):
         state = replace(state, unknown_orders=_unknowns(state, order))
     if fill is not None:
@@ -293,6 +295,7 @@ def _moved(
         exposure=with_symbol(state.exposure, symbol, with_position(one, new.qty, price)),
         agents=books.after_fill(state.agents, agent, fill),
         strategies=books.after_fill(state.strategies, strategy, fill),
+        spent=spending.after_buy(state.spent, change * price) if change > 0 else state.spent,
         cash_usd=None if state.cash_usd is None else state.cash_usd + new.cash_usd - position.cash_usd,
     )
 
@@ -343,6 +346,7 @@ def _marked(state: AccountState, prices: dict[Symbol, Decimal]) -> AccountState:
 def _after_observation(state: AccountState, seen: AccountObserved, _seq: int) -> AccountState:
     state = replace(state, observed=seen, listing=listing.evolve(state.listing, seen))
     state = _in_day(state, seen.trading_day)
+    state = replace(state, spent=spending.after_report(state.spent))
     if seen.equity_usd.is_finite():
         peak = (
             seen.equity_usd if state.day.peak_equity_usd is None else max(state.day.peak_equity_usd, seen.equity_usd)

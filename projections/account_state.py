@@ -21,6 +21,8 @@ from projections.listing import NO_LISTING, Listing
 from projections.order_state import OrderState
 from projections.pace import NO_PACE, Pace
 from projections.positions import Position
+from projections.resting import Resting
+from projections.spending import NOTHING_SPENT, Spending
 from projections.standing import NOTHING_SAID, Standing
 
 
@@ -36,6 +38,10 @@ class Day(Value, frozen=True, kw_only=True):
     def submits_on(self, trading_day: date) -> int:
         """Give how many new-risk orders count on a day; a clock that runs behind does not begin a day anew."""
         return self.submits if self.trading_day is not None and trading_day <= self.trading_day else 0
+
+    def turnover_on(self, trading_day: date) -> Decimal:
+        """Give what counts as turnover on a day (USD)."""
+        return self.turnover_usd if self.trading_day is not None and trading_day <= self.trading_day else ZERO
 
 
 class AccountState(Value, frozen=True, kw_only=True):
@@ -60,6 +66,11 @@ class AccountState(Value, frozen=True, kw_only=True):
     day: Day = Day()
     changes: Changes = NO_CHANGES
     pace: Pace = NO_PACE
+    messages: Pace = NO_PACE
+    """What was approved to go to the broker: orders, changes and cancels, exits among them."""
+    replaces: Pace = NO_PACE
+    resting: Map[Symbol, Resting] = Map()
+    spent: Spending = NOTHING_SPENT
     agents: Family = NO_BOOKS
     strategies: Family = NO_BOOKS
 

@@ -23,6 +23,7 @@ from projections.exposure import Exposure, SymbolExposure, with_position, with_s
 from projections.pace import NO_PACE, Pace
 from projections.pace import with_order as counted_in
 from projections.positions import Position
+from projections.recent import Recent
 
 
 class Book(Value, frozen=True, kw_only=True):
@@ -41,6 +42,9 @@ class Book(Value, frozen=True, kw_only=True):
     submits: int = 0
     turnover_usd: Decimal = ZERO
     pace: Pace = NO_PACE
+    messages: Pace = NO_PACE
+    """What was approved to go to the broker: orders, changes and cancels, exits among them."""
+    recent: Recent = ()
 
     @property
     def day_loss_usd(self) -> Decimal:
@@ -168,6 +172,14 @@ def with_submit(family: Family, name: str | None, spent_usd: Decimal, at: dateti
         pace=counted_in(book.pace, at),
     )
     return _put(family, name, new)
+
+
+def with_turnover(family: Family, name: str | None, more_usd: Decimal) -> Family:
+    """Count what an approved change makes an order worth more."""
+    if name is None or not more_usd:
+        return family
+    book = family.book(name)
+    return _put(family, name, replace(book, turnover_usd=book.turnover_usd + more_usd))
 
 
 def in_day(family: Family) -> Family:

@@ -82,6 +82,8 @@ class OrderState(Value, frozen=True, kw_only=True):
     """The strategy that its agent named."""
     quoted_mid: Decimal | None = None
     """The middle of the quote on which its risk was approved (USD per share); none where no control looked at one."""
+    approved_at: datetime | None = None
+    """When risk approved it; none for an order that we did not send."""
     detail: str = ""
 
     @property
@@ -141,6 +143,7 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
         role=LegRole.TAKE_PROFIT if decision.terms.order_class is OrderClass.OCO else None,
         strategy=decision.strategy,
         quoted_mid=_quoted_mid(decision),
+        approved_at=decision.evidence.decided_at,
     )
 
 

@@ -35,15 +35,15 @@ def _expired(pace: Pace, now: int) -> tuple[int, int]:
     return pairs, orders
 
 
-def with_order(pace: Pace, at: datetime) -> Pace:
-    """Count one order, and forget what the window has left behind."""
+def with_order(pace: Pace, at: datetime, more: int = 1) -> Pace:
+    """Count one order, or more that come at once, and forget what the window has left behind."""
     now = _second(at)
     pairs, orders = _expired(pace, now)
-    total, kept = pace.total - orders + 1, pace.seconds[pairs:]
+    total, kept = pace.total - orders + more, pace.seconds[pairs:]
     if kept and kept[-1][0] >= now:
         last_second, count = kept[-1]
-        return Pace(total=total, seconds=(*kept[:-1], (last_second, count + 1)))
-    return Pace(total=total, seconds=(*kept, (now, 1)))
+        return Pace(total=total, seconds=(*kept[:-1], (last_second, count + more)))
+    return Pace(total=total, seconds=(*kept, (now, more)))
 
 
 def orders_in_window(pace: Pace, at: datetime) -> int:
@@ -51,10 +51,16 @@ def orders_in_window(pace: Pace, at: datetime) -> int:
     return pace.total - _expired(pace, _second(at))[1]
 
 
-def retry_after_ms(pace: Pace, at: datetime) -> int:
-    """Say how long until the oldest counted second leaves the window."""
+def retry_after_ms(pace: Pace, at: datetime, most: int | None = None) -> int:
+    """Say how long until no more than `most` are left in the window; without it, until its oldest second goes.
+
+    More than one second may have to go, where some of what counts is never held up.
+    """
     now = _second(at)
-    pairs, _ = _expired(pace, now)
-    if pairs == len(pace.seconds):
-        return 0
-    return (pace.seconds[pairs][0] + WINDOW_S + 1 - now) * 1000
+    pairs, gone = _expired(pace, now)
+    left = pace.total - gone
+    for second, count in pace.seconds[pairs:]:
+        left -= count
+        if most is None or left <= most:
+            return (second + WINDOW_S + 1 - now) * 1000
+    return 0
