@@ -199,12 +199,12 @@ def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) ->
             return state
 
 
-def _change_of(fill: OrderFilled) -> Decimal:
-    return positions.signed(fill.side, fill.qty)
-
 def _with_report(state: AccountState, symbol: Symbol, seq: int) -> AccountState:
     return replace(state, changes=after_report(state.changes, symbol, seq))
 
+
+def _change_of(fill: OrderFilled) -> Decimal:
+    return positions.signed(fill.side, fill.qty)
 
 
 def _with_corrections(state: AccountState, order: OrderState, event: AnyOrderEvent) -> AccountState:
@@ -233,10 +233,10 @@ def _put_order(
     A fill moves what works and what is held in one step, because both are most of what a journal says.
     """
     old = state.orders.get(order.order_id)
+    state = replace(state, changes=after_order(state.changes, old, order))
     with_order_in = state.orders.set(order.order_id, order)
     if order.group_id is None:
         was, now = alone(old), alone(order)
-    state = replace(state, changes=after_order(state.changes, old, order))
     else:
         was, now = counted(state.orders, order), counted(with_order_in, order)
     opened = (not order.is_terminal) - (old is not None and not old.is_terminal)

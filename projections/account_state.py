@@ -63,8 +63,8 @@ class AccountState(Value, frozen=True, kw_only=True):
     """Differences from the broker's books that stand, by kind and key: while there are any, only exits pass."""
     cash_usd: Decimal | None = None
     """What the broker's cash must be by our own record, once an opening figure is known."""
-    day: Day = Day()
     changes: Changes = NO_CHANGES
+    day: Day = Day()
     pace: Pace = NO_PACE
     messages: Pace = NO_PACE
     """What was approved to go to the broker: orders, changes and cancels, exits among them."""

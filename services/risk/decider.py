@@ -18,6 +18,7 @@ from projections.account import AccountState
 from projections.headroom import headroom
 from services.risk.answer import MS, SHOWN_CHARS, Answer, Stamp, Stated, no
 from services.risk.canceling import answer_cancel, answer_cancel_all
+from services.risk.conditions import ahead
 from services.risk.form import fault_of
 from services.risk.replacing import answer_replace
 from services.risk.submitting import answer_close, answer_submit
@@ -26,7 +27,6 @@ C = DenialCode
 _ACTIONS: dict[type[Intent], Action] = {
     SubmitIntent: Action.SUBMIT,
     CloseIntent: Action.SUBMIT,
-from services.risk.conditions import ahead
     ReplaceIntent: Action.REPLACE,
     CancelIntent: Action.CANCEL,
     CancelAllIntent: Action.CANCEL_ALL,

@@ -6,6 +6,7 @@ from contracts.ids import IntentId, is_symbol
 from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent, ReplaceIntent, SubmitIntent
 from contracts.reasons import DenialCode, Reason
 from contracts.values import DECIMALS_MAX, MAGNITUDE_MAX, has_price_step, is_exact
+from services.risk.condition_form import condition_fault
 from services.risk.order_form import combination_fault
 from services.risk.said import said, short
 
@@ -14,7 +15,6 @@ _PERCENT = Decimal(100)
 PAIR = "/"
 """Stands in the symbols of crypto pairs, which are no equities."""
 
-from services.risk.condition_form import condition_fault
 
 def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
     """Find the first fault in an intent's form; `stated_id` is the subject's id, which the server vouched for."""

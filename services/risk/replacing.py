@@ -45,10 +45,10 @@ def answer_replace(
     if fault is not None:
         return no(Action.REPLACE, fault)
     at = measure_replaced(state, limits, order, terms, evidence)
-    checks, reason = apply_all(at)
     broken = unmet(at, intent)
     if broken is not None:
         return no(Action.REPLACE, broken)
+    checks, reason = apply_all(at)
     if reason is not None:
         return no(Action.REPLACE, reason, checks)
     return approval(at, Action.REPLACE, order.order_id, checks)
