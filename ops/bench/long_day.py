@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from contracts import subjects
 from contracts.base import Event
@@ -113,7 +114,7 @@ class _Day:
     def _life(self, agent: AgentId, order_id: OrderId, terms: OrderTerms) -> Iterator[Written]:
         subject = subjects.order(self.account, agent, order_id)
         intent_id = f"i{self._stated}"
-        told = {"epoch": 1, "at": self.now, "order_id": order_id, "correlation_id": intent_id}
+        told: dict[str, Any] = {"epoch": 1, "at": self.now, "order_id": order_id, "correlation_id": intent_id}
         acknowledged = OrderAcknowledged(**told, broker_order_id=f"b-{order_id}", broker_status="accepted")
         yield self.write(subject, acknowledged)
         yield self.write(subject, OrderWorking(**told, broker_status="new"))

