@@ -159,8 +159,9 @@ class OrderDesk:
 
     def of_symbol(self, symbol: Symbol) -> list[OrderState]:
         """List the orders of a symbol that are remembered, ended ones too."""
-        known = {order.order_id: order for order in (*self._core.state.all_orders(), *self._ahead.values())}
-        return [order for order_id in known if (order := self.order(order_id)) and order.terms.symbol == symbol]
+        remembered = (*self._core.state.all_orders(), *self._ahead.values())
+        known = dict.fromkeys(order.order_id for order in remembered if order.terms.symbol == symbol)
+        return [order for order_id in known if (order := self.order(order_id))]
 
     @asynccontextmanager
     async def news_of(self, order_id: OrderId) -> AsyncGenerator[asyncio.Event]:

@@ -83,6 +83,8 @@ class Kin:
             await self._desk.tell(order_id, Reported(report))
 
     def _lacks_exits(self, order: OrderState) -> bool:
+        if order.terms.order_class is OrderClass.SIMPLE:
+            return False
         known = [role for role in LegRole if self._desk.order(leg_id_for(order.order_id, role)) is not None]
         if order.terms.order_class is OrderClass.OTO:
             return not known

@@ -120,6 +120,7 @@ class LongWorld(World):
         recent = self.server.clock.now() - timedelta(minutes=30)
         self.venue.orders = [one for one in self.venue.orders if one.is_open or one.updated_at > recent]
         self.venue.by_client_id = {one.client_order_id: one for one in self.venue.orders}
+        self.venue.by_broker_id = {one.broker_order_id: one for one in self.venue.orders}
         self.venue.fills = [fill for fill in self.venue.fills if fill.at > recent]
         self.wire.sent.clear()
         self.wire.arrived.clear()

@@ -53,6 +53,7 @@ class Venue:
     cash_usd: Decimal = Decimal(100_000)
     orders: list[VenueOrder] = field(default_factory=list)
     by_client_id: dict[str, VenueOrder] = field(default_factory=dict)
+    by_broker_id: dict[str, VenueOrder] = field(default_factory=dict)
     quotes: dict[Symbol, Quoted] = field(default_factory=dict)
     holdings: dict[Symbol, Holding] = field(default_factory=dict)
     fills: list[BrokerFill] = field(default_factory=list)
@@ -101,7 +102,7 @@ class Venue:
         return new
 
     def by_id(self, broker_order_id: str) -> VenueOrder | None:
-        return next((order for order in self.orders if order.broker_order_id == broker_order_id), None)
+        return self.by_broker_id.get(broker_order_id)
 
     def ask_cancel(self, order: VenueOrder) -> None:
         """Take a request to cancel; until it is done, the order still fills."""
@@ -200,6 +201,7 @@ class Venue:
         order = VenueOrder(self._taken, client_order_id, terms, now, now, **facts)  # pyright: ignore[reportArgumentType]
         self.orders.append(order)
         self.by_client_id[client_order_id] = order
+        self.by_broker_id[order.broker_order_id] = order
         return order
 
     def _settle(self, new: VenueOrder, was: str) -> None:
