@@ -50,7 +50,10 @@ class Reservation(Value, frozen=True, kw_only=True):
 
 
 class Evidence(Value, frozen=True, kw_only=True):
-    """What the decision saw of the world outside the journal, with the times that say how old it was."""
+    """What the decision saw of the world outside the journal, with the times that say how old it was.
+
+    `live` says that the broker moves real money.
+    """
 
     received_at: Moment
     decided_at: Moment
@@ -59,6 +62,7 @@ class Evidence(Value, frozen=True, kw_only=True):
     regime: RegimeChanged | None = None
     stats: SymbolStats | None = None
     status: SymbolStatus | None = None
+    live: bool = False
 
 
 class Adjustment(Value, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
     REPLACE = "replace"
+    DISMISS = "dismiss"
 
 
 class OrderStatus(StrEnum):

@@ -131,4 +131,14 @@ class ReplaceIntent(Message, frozen=True, kw_only=True, tag="intent.replace.v1")
     meta: IntentMeta = IntentMeta()
 
 
-type Intent = SubmitIntent | CancelIntent | CancelAllIntent | CloseIntent | ReplaceIntent
+class ApprovalIntent(Message, frozen=True, kw_only=True, tag="intent.approval.v1"):
+    """An operator's word on an intent that waits for a person: let it go, to be decided at today's market, or not."""
+
+    intent_id: IntentId
+    agent: AgentId
+    held_intent_id: IntentId
+    approve: bool
+    meta: IntentMeta = IntentMeta()
+
+
+type Intent = SubmitIntent | CancelIntent | CancelAllIntent | CloseIntent | ReplaceIntent | ApprovalIntent

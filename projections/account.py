@@ -53,7 +53,7 @@ from contracts.orders import (
 )
 from contracts.values import ZERO
 from projections import books, guard, listing, order_state, orders, outgoing, positions, resting, spending, standing
-from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd
+from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, drawdown_usd, with_held
 from projections.agent_wires import after_order_event
 from projections.books import Fill, Working
 from projections.changes import after_control, after_order, after_report
@@ -128,6 +128,7 @@ def break_name(event: BreakFound | BreakHealed) -> str:
 
 
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
+    state = with_held(state, decision)
     if decision.outcome is Outcome.APPROVED:
         state = outgoing.after_approval(_in_day(state, decision.evidence.trading_day), decision)
     if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED:
@@ -192,9 +193,7 @@ def _after_unknown_order(state: AccountState, event: AnyOrderEvent, seq: int) ->
         case OrderLegAdded():
             return _put_order(state, order_state.order_from_leg(event, state.orders.get(event.parent_id), seq))
         case OrderFilled():
-            return _with_report(
-                _moved(state, event.symbol, _change_of(event), event.price, None), event.symbol, seq
-            )
+            return _with_report(_moved(state, event.symbol, _change_of(event), event.price, None), event.symbol, seq)
         case _:
             return state
 

@@ -4,10 +4,13 @@ from datetime import date
 from decimal import Decimal
 
 from immutables import Map
+from msgspec.structs import replace
 
 from contracts.base import Value
 from contracts.broker import AccountObserved, BreakFound
 from contracts.controls import KillEngaged
+from contracts.decisions import Decision
+from contracts.enums import Outcome
 from contracts.ids import OrderId, Symbol
 from contracts.limits import LimitSet
 from contracts.scopes import ACCOUNT
@@ -16,6 +19,7 @@ from projections.books import NO_BOOKS, Family
 from projections.changes import NO_CHANGES, Changes
 from projections.exposure import Exposure
 from projections.guard import UNTRIPPED, Guard
+from projections.held import NOTHING_HELD, HeldIntent, held_after
 from projections.layers import account_limits
 from projections.listing import NO_LISTING, Listing
 from projections.order_state import OrderState
@@ -73,6 +77,8 @@ class AccountState(Value, frozen=True, kw_only=True):
     spent: Spending = NOTHING_SPENT
     agents: Family = NO_BOOKS
     strategies: Family = NO_BOOKS
+    held: Map[str, HeldIntent] = NOTHING_HELD
+    """Intents that wait for a person, by agent and intent id."""
 
     @property
     def bounds(self) -> LimitSet | None:
@@ -92,6 +98,13 @@ class AccountState(Value, frozen=True, kw_only=True):
 
 
 EMPTY = AccountState()
+
+
+def with_held(state: AccountState, decision: Decision) -> AccountState:
+    """Put in the intent that a decision holds, and take out what it answers; most decisions find none and hold none."""
+    if not state.held and decision.outcome is not Outcome.HELD:
+        return state
+    return replace(state, held=held_after(state.held, decision))
 
 
 def daily_loss_usd(state: AccountState) -> Decimal | None:

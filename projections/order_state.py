@@ -131,7 +131,7 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
     return OrderState(
         order_id=decision.order_id,
         agent=decision.on_behalf_of or decision.agent,
-        intent_id=decision.intent_id,
+        intent_id=_begun_by(decision),
         terms=decision.terms,
         worst_price=decision.reservation.price_usd,
         reduces=decision.reservation.reduces,
@@ -145,6 +145,13 @@ def order_from_decision(decision: Decision, seq: int) -> OrderState | None:
         quoted_mid=_quoted_mid(decision),
         approved_at=decision.evidence.decided_at,
     )
+
+
+def _begun_by(decision: Decision) -> IntentId:
+    """Name the intent of the order's agent; the one that an operator let go, where that is what was decided."""
+    if decision.on_behalf_of is None:
+        return decision.intent_id
+    return IntentId(decision.correlation_id or decision.intent_id)
 
 
 def order_from_adoption(event: OrderAdopted, seq: int) -> OrderState:

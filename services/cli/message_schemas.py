@@ -8,10 +8,10 @@ import msgspec
 from contracts import codec
 from contracts.base import Message
 from contracts.ids import SYMBOL_PATTERN, TOKEN_PATTERN
-from contracts.intents import CancelIntent, ReplaceIntent, SubmitIntent
+from contracts.intents import ApprovalIntent, CancelIntent, ReplaceIntent, SubmitIntent
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_INTENTS = (SubmitIntent, CancelIntent, ReplaceIntent)
+_INTENTS = (SubmitIntent, CancelIntent, ReplaceIntent, ApprovalIntent)
 _PATTERNS = {"intent_id": TOKEN_PATTERN, "symbol": SYMBOL_PATTERN}
 
 

@@ -23,6 +23,8 @@ class Stated(msgspec.Struct, frozen=True):
     intent_id: IntentId
     body: bytes
     seq: int
+    let_go: bool = False
+    """A person has seen it, so that none is asked."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -47,6 +49,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headroom: Headroom | None = None
     valid_until: datetime | None = None
     strategy: str | None = None
+    held_until: datetime | None = None
+    on_behalf_of: AgentId | None = None
+    correlation_id: IntentId | None = None
+    """The intent that began the story, when it is not the one that is answered."""
 
 
 def no(action: Action, reason: Reason, checks: tuple[Check, ...] = ()) -> Answer:

@@ -11,7 +11,15 @@ from msgspec.structs import replace
 from contracts.codec import UndecodableError, decode_intent, is_recordable
 from contracts.decisions import NO_INTENT, Decision, Evidence, Headroom
 from contracts.enums import Action, Outcome
-from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent, ReplaceIntent, SubmitIntent
+from contracts.intents import (
+    ApprovalIntent,
+    CancelAllIntent,
+    CancelIntent,
+    CloseIntent,
+    Intent,
+    ReplaceIntent,
+    SubmitIntent,
+)
 from contracts.limits import LimitSet
 from contracts.reasons import DenialCode, Reason
 from projections.account import AccountState
@@ -20,6 +28,7 @@ from services.risk.answer import MS, SHOWN_CHARS, Answer, Stamp, Stated, no
 from services.risk.canceling import answer_cancel, answer_cancel_all
 from services.risk.conditions import ahead
 from services.risk.form import fault_of
+from services.risk.holding import held_for, on_behalf_of, stated_by
 from services.risk.replacing import answer_replace
 from services.risk.submitting import answer_close, answer_submit
 
@@ -30,6 +39,7 @@ _ACTIONS: dict[type[Intent], Action] = {
     ReplaceIntent: Action.REPLACE,
     CancelIntent: Action.CANCEL,
     CancelAllIntent: Action.CANCEL_ALL,
+    ApprovalIntent: Action.SUBMIT,
 }
 
 
@@ -64,6 +74,16 @@ def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Int
             return answer_cancel(state, stated, intent)
         case CancelAllIntent():
             return answer_cancel_all(state, stated, intent)
+        case ApprovalIntent():
+            return _answer_approval(state, stated, evidence, intent)
+
+
+def _answer_approval(state: AccountState, stated: Stated, evidence: Evidence, intent: ApprovalIntent) -> Answer:
+    """Decide an intent that waited for a person anew, now that one has let it go."""
+    held = held_for(state, stated, evidence, intent)
+    if isinstance(held, Answer):
+        return held
+    return on_behalf_of(held, _answer(state, stated_by(held, stated), evidence, decode_intent(held.body)))
 
 
 def _answer_new_risk(
@@ -118,7 +138,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
     return Decision(
         epoch=stamp.epoch,
         at=evidence.decided_at,
-        correlation_id=stated.intent_id,
+        correlation_id=answer.correlation_id or stated.intent_id,
         agent=stated.agent,
         intent_id=stated.intent_id,
         action=answer.action,
@@ -137,7 +157,9 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         valid_until=answer.valid_until,
         intent_seq=stated.seq,
         layers_version=state.standing.version,
+        on_behalf_of=answer.on_behalf_of,
         strategy=answer.strategy,
+        held_until=answer.held_until if answer.outcome is Outcome.HELD else None,
         intent=msgspec.Raw(stated.body.strip()) if readable else NO_INTENT,  # a reader finds no blanks around it
         malformed=None if readable else stated.body,
     )

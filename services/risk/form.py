@@ -3,7 +3,15 @@
 from decimal import Decimal
 
 from contracts.ids import IntentId, is_symbol
-from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, Intent, ReplaceIntent, SubmitIntent
+from contracts.intents import (
+    ApprovalIntent,
+    CancelAllIntent,
+    CancelIntent,
+    CloseIntent,
+    Intent,
+    ReplaceIntent,
+    SubmitIntent,
+)
 from contracts.reasons import DenialCode, Reason
 from contracts.values import DECIMALS_MAX, MAGNITUDE_MAX, has_price_step, is_exact
 from services.risk.condition_form import condition_fault
@@ -30,7 +38,7 @@ def fault_of(intent: Intent, stated_id: IntentId) -> Reason | None:
             return _symbol_fault(intent.symbol) or _close_fault(intent) or condition_fault(intent)
         case CancelAllIntent():
             return None if intent.symbol is None else _symbol_fault(intent.symbol)
-        case CancelIntent():
+        case CancelIntent() | ApprovalIntent():
             return None
 
 

@@ -1,24 +1,27 @@
 """The newest quote and regime of every symbol, straight off the wire; decoded only when a decision needs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from contracts import subjects
 from contracts.codec import UndecodableError, decode_market, decode_regime
-from contracts.ids import OrderId, Symbol
+from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.market import Quote, RegimeChanged
-from projections.order_state import OrderState
+from projections.account import AccountState
+from projections.held import held_name
 from services.runtime import stream_api
 from services.runtime.connection import Connection
 
 
 class _Named(msgspec.Struct):
-    """Of an intent's many fields, those that say whose market matters: the symbol, or an order that has one."""
+    """Of an intent's many fields, those that say whose market matters: a symbol, or what has one."""
 
     symbol: Any = None
     order_id: Any = None
+    agent: Any = None
+    held_intent_id: Any = None
 
 
 _named_decoder = msgspec.json.Decoder(_Named)
@@ -54,25 +57,26 @@ class MarketWatch:
     def _keep(self, kept: dict[str, bytes], subject: bytes, body: bytes) -> None:
         kept[subject.decode()] = body
 
-    def evidence_for(
-        self, intent_body: bytes, orders: Mapping[OrderId, OrderState]
-    ) -> tuple[Quote | None, RegimeChanged | None]:
-        """Give the market of the symbol that an intent names, or that the order it names has; else nothing."""
-        symbol = _symbol_of(intent_body, orders)
+    def evidence_for(self, intent_body: bytes, state: AccountState) -> tuple[Quote | None, RegimeChanged | None]:
+        """Give the market of the symbol that an intent names, or that what it names is in; else nothing."""
+        symbol = _symbol_of(intent_body, state)
         if symbol is None:
             return None, None
         quote, regime = self._quotes.get(subjects.quote(symbol)), self._regimes.get(subjects.regime(symbol))
         return _quote(quote), _regime(regime)
 
 
-def _symbol_of(intent_body: bytes, orders: Mapping[OrderId, OrderState]) -> Symbol | None:
+def _symbol_of(intent_body: bytes, state: AccountState) -> Symbol | None:
     try:
         named = _named_decoder.decode(intent_body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(named.symbol, str):
         return Symbol(named.symbol)
-    order = orders.get(OrderId(named.order_id)) if isinstance(named.order_id, str) else None
+    if isinstance(named.agent, str) and isinstance(named.held_intent_id, str):
+        held = state.held.get(held_name(AgentId(named.agent), IntentId(named.held_intent_id)))
+        return None if held is None else held.terms.symbol
+    order = state.orders.get(OrderId(named.order_id)) if isinstance(named.order_id, str) else None
     return None if order is None else order.terms.symbol
 
 

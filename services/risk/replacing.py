@@ -16,6 +16,7 @@ from projections.order_state import OrderState
 from services.risk.answer import Answer, Stated, no
 from services.risk.checks import apply_all
 from services.risk.conditions import unmet
+from services.risk.holding import held_back
 from services.risk.order_form import combination_fault, is_whole
 from services.risk.ownership import order_of
 from services.risk.said import said, short
@@ -51,7 +52,7 @@ def answer_replace(
     checks, reason = apply_all(at)
     if reason is not None:
         return no(Action.REPLACE, reason, checks)
-    return approval(at, Action.REPLACE, order.order_id, checks)
+    return held_back(at, Action.REPLACE, stated, checks) or approval(at, Action.REPLACE, order.order_id, checks)
 
 
 def _not_now(order: OrderState) -> Reason | None:

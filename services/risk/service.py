@@ -20,6 +20,7 @@ from services.runtime.process import Runtime
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 TICK_S = 1.0
+LIVE = "live"
 DRAIN_S_MAX = 4.0
 YIELD_EVERY_INTENTS = 16
 
@@ -37,6 +38,7 @@ class RiskService:
         self._all_landed = asyncio.Event()
         self._all_landed.set()
         self._snapshot_seq = core.read_seq
+        self._live = runtime.settings.broker.mode == LIVE
 
     async def run(self) -> None:
         """Work until told to stop; then let what is in flight land, and keep a snapshot."""
@@ -82,13 +84,14 @@ class RiskService:
         parsed = subjects.parse_intent(received.subject)
         stated = Stated(parsed.account, parsed.agent, parsed.intent_id, received.body, received.seq)
         now = self._runtime.clock.now()
-        quote, regime = self._market.evidence_for(received.body, self._core.state.orders)
+        quote, regime = self._market.evidence_for(received.body, self._core.state)
         evidence = Evidence(
             received_at=received.at,
             decided_at=now,
             trading_day=self._runtime.clock.trading_day(now),
             quote=quote,
             regime=regime,
+            live=self._live,
         )
         self._decide(stated, evidence, dict(received.headers).get("traceparent"))
 
@@ -125,9 +128,11 @@ class RiskService:
         now = self._runtime.clock.now()
         core = self._core
         for stated in closing_intents(core.state, self._runtime.account, core.read_seq):
-            quote, regime = self._market.evidence_for(stated.body, core.state.orders)
+            quote, regime = self._market.evidence_for(stated.body, core.state)
             day = self._runtime.clock.trading_day(now)
-            evidence = Evidence(received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime)
+            evidence = Evidence(
+                received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime, live=self._live
+            )
             self._decide(stated, evidence, None)
 
     async def _keep_snapshot(self) -> None:

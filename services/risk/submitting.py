@@ -15,6 +15,7 @@ from services.risk.answer import MS, Answer, Stated, no
 from services.risk.checks import apply_all
 from services.risk.conditions import unmet
 from services.risk.exit_form import market_entry_fault
+from services.risk.holding import held_back
 from services.risk.order_form import is_whole
 from services.risk.said import said
 from services.risk.situation import Situation, measure, usable
@@ -65,6 +66,9 @@ def _judge(at: Situation, stated: Stated, intent: SubmitIntent | CloseIntent) ->
     checks, reason = apply_all(at)
     if reason is not None:
         return no(Action.SUBMIT, reason, checks)
+    held = held_back(at, Action.SUBMIT, stated, checks)
+    if held is not None:
+        return held
     order_id = order_id_for(stated.account, stated.agent, stated.intent_id)
     return approval(at, Action.SUBMIT, order_id, checks)
 

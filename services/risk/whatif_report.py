@@ -133,13 +133,13 @@ def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> W
 
 def summary_of(found: WhatIfReport) -> WhatIfSummary:
     """Cut a report down to what stands beside a proposal for ever."""
-    denied = [flip for flip in found.flips if flip.would_be is Outcome.DENIED]
+    turned = Counter(flip.would_be for flip in found.flips)
     return WhatIfSummary(
         first_seq=found.first_seq,
         last_seq=found.last_seq,
         decisions=found.decisions,
-        newly_denied=len(denied),
-        newly_approved=len(found.flips) - len(denied),
+        newly_denied=turned[Outcome.DENIED],
+        newly_approved=turned[Outcome.APPROVED],
         peak_gross_was_usd=found.peak_gross.was_usd,
         peak_gross_would_be_usd=found.peak_gross.would_be_usd,
         profit_was_usd=found.profit.was_usd,

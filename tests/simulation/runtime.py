@@ -24,10 +24,15 @@ CODE_VERSION = "simulated"
 LEASE_TTL_S = LEASE_TTL_MS / 1000
 
 
+class _Broker:
+    mode = "paper"
+
+
 class _Settings:
     """Of the settings, what the processes under test ask for."""
 
     code_version = CODE_VERSION
+    broker = _Broker()
 
 
 class _Log:

@@ -65,6 +65,7 @@ SCOPED: list[Message] = [
     LayerSet(**SAID, scope=Scope("symbol.BRK.B"), version=2, limits=None),
     MandateGranted(**SAID, agent=AgentId("demo"), version=1, mandate=MANDATE),
     MandateGranted(**SAID, agent=AgentId("demo"), version=2, mandate=Mandate(expires_at=AT)),
+    MandateGranted(**SAID, agent=AgentId("demo"), version=4, mandate=Mandate(expires_at=AT, approval_wait_ms=60_000)),
     MandateRevoked(**SAID, agent=AgentId("demo"), version=3),
     KillEngaged(**SAID, mode=KillMode.FLATTEN, scope=Scope("agent.demo")),
     KillReleased(**SAID, scope=Scope("strategy.mean reversion")),

@@ -6,6 +6,7 @@ from contracts.base import Message
 from contracts.enums import OrderClass, OrderType, Side, TimeInForce
 from contracts.ids import AgentId, IntentId, OrderId, Symbol
 from contracts.intents import (
+    ApprovalIntent,
     CancelAllIntent,
     CancelIntent,
     CloseIntent,
@@ -74,6 +75,14 @@ INTENTS: list[Message] = [
     CancelAllIntent(intent_id=IntentId("7f13")),
     CancelAllIntent(intent_id=IntentId("7f14"), symbol=AAPL),
     CancelAllIntent(intent_id=IntentId("7f1a"), agent=AgentId("demo"), entries_only=True),
+    ApprovalIntent(intent_id=IntentId("7f1b"), agent=AgentId("demo"), held_intent_id=IntentId("7f0c"), approve=True),
+    ApprovalIntent(
+        intent_id=IntentId("7f1c"),
+        agent=AgentId("demo"),
+        held_intent_id=IntentId("7f0d"),
+        approve=False,
+        meta=IntentMeta(reason="too large for a Friday"),
+    ),
     CloseIntent(intent_id=IntentId("7f15"), symbol=AAPL, percent=Decimal("12.5")),
     CloseIntent(intent_id=IntentId("7f16"), symbol=AAPL, qty=Decimal("0.5")),
     ReplaceIntent(

@@ -26,6 +26,7 @@ from services.risk.checks.findings import Control, Denial
 from services.risk.checks.health import check_audit, check_reconciliation_age, check_trips
 from services.risk.checks.instruments import check_assets, check_halts, check_shorts
 from services.risk.checks.layer_names import in_scope
+from services.risk.checks.mandate import check_mandate
 from services.risk.checks.own_books import own_control, rails_of
 from services.risk.checks.prices import (
     check_divergence,
@@ -78,6 +79,7 @@ def _own(field: str, code: DenialCode) -> tuple[Entry, Entry]:
 
 CONTROLS: tuple[Entry, ...] = (
     Entry(check_rails, (C.RAIL_MISSING,), ("waivers",)),
+    Entry(check_mandate, (C.NO_MANDATE, C.MANDATE_EXPIRED, C.MANDATE_FORBIDS)),
     Entry(check_kill_switch, (C.KILL_SWITCH,)),
     Entry(check_trips, (C.TRIPPED,)),
     Entry(check_symbol_allowlist, (C.SYMBOL_NOT_ALLOWED,)),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from contracts.decisions import Evidence
 from contracts.reasons import DenialCode as C
 from projections.account import AccountState
-from tests.risk_world import limits_set, observed, state_of
+from tests.risk_world import DEMO, limits_set, observed, state_of
 
 D = Decimal
 READY = (limits_set(), observed())
@@ -21,6 +21,7 @@ class Row(NamedTuple):
     attempted: str | None = None
     max_acceptable_qty: str | None = None
     headroom: str | None = None
+    agent: str = DEMO
 
 
 def ready(**limits: Any) -> AccountState:

@@ -33,7 +33,7 @@ from tests.risk_world import (
     quote,
     state_of,
 )
-from tests.unit.risk import rows_conditions, rows_layers, rows_market, rows_trips
+from tests.unit.risk import rows_conditions, rows_layers, rows_mandates, rows_market, rows_trips
 from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
@@ -101,6 +101,7 @@ AT_THE_LIMIT = [
     pytest.param(state_of(*READY, bought("10")), body(side="sell", qty="10"), OPEN, id="crosses zero"),
     pytest.param(state_of(limits_set(), BLOCKED, bought("1")), body(side="sell", qty="1"), OPEN, id="blocked, exit"),
     *[pytest.param(*row, id=name) for name, *row in rows_conditions.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_mandates.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_trips.PASSING],
 ]
@@ -196,6 +197,7 @@ ROWS = [
         C.MAX_GROSS_EXPOSURE, ready(max_gross_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"
     ),
     Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"),
+    *rows_mandates.ROWS,
     *rows_market.ROWS,
     *rows_conditions.ROWS,
     *rows_layers.ROWS,
@@ -205,7 +207,7 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.code}-{place}" for place, row in enumerate(ROWS)])
 def test_one_step_above_or_without_its_fact_a_control_denies_with_its_numbers(row: Row) -> None:
-    decision = answer(row.state, row.content, row.seen)
+    decision = answer(row.state, row.content, row.seen, row.agent)
     assert decision.outcome is Outcome.DENIED
     reason = decision.reason
     assert reason is not None

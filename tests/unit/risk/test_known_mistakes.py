@@ -99,8 +99,8 @@ def test_a_replace_is_decided_on_the_market_of_its_orders_symbol() -> None:
         b'"at":"2026-11-23T15:00:00Z","seq":1,"source":"test"}'
     )
     order_id = OrderId(str(approved.order_id))
-    seen, _ = watch.evidence_for(intent("replace", order_id=order_id, qty="1"), state.orders)
+    seen, _ = watch.evidence_for(intent("replace", order_id=order_id, qty="1"), state)
     assert seen is not None
     assert seen.symbol == AAPL
-    assert watch.evidence_for(intent("replace", order_id="lg-other"), state.orders) == (None, None)
-    assert watch.evidence_for(intent("replace", order_id=5), state.orders) == (None, None)
+    assert watch.evidence_for(intent("replace", order_id="lg-other"), state) == (None, None)
+    assert watch.evidence_for(intent("replace", order_id=5), state) == (None, None)
