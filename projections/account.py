@@ -57,6 +57,7 @@ from projections.account_state import EMPTY, AccountState, Day, daily_loss_usd, 
 from projections.agent_wires import after_order_event
 from projections.books import Fill, Working
 from projections.changes import after_control, after_order, after_report
+from projections.denials import after_denial
 from projections.exposure import with_position, with_symbol, with_working
 from projections.order_state import OrderState
 from projections.pace import with_order
@@ -129,6 +130,8 @@ def break_name(event: BreakFound | BreakHealed) -> str:
 
 def _after_decision(state: AccountState, decision: Decision, seq: int) -> AccountState:
     state = with_held(state, decision)
+    if decision.digest is not None:
+        return replace(state, denials=after_denial(state.denials, decision, state.limits))
     if decision.outcome is Outcome.APPROVED:
         state = outgoing.after_approval(_in_day(state, decision.evidence.trading_day), decision)
     if decision.action is Action.REPLACE and decision.outcome is Outcome.APPROVED:

@@ -17,6 +17,7 @@ from contracts.scopes import ACCOUNT
 from contracts.values import ZERO
 from projections.books import NO_BOOKS, Family
 from projections.changes import NO_CHANGES, Changes
+from projections.denials import NO_DENIALS, Denials
 from projections.exposure import Exposure
 from projections.guard import UNTRIPPED, Guard
 from projections.held import NOTHING_HELD, HeldIntent, held_after
@@ -68,6 +69,7 @@ class AccountState(Value, frozen=True, kw_only=True):
     cash_usd: Decimal | None = None
     """What the broker's cash must be by our own record, once an opening figure is known."""
     changes: Changes = NO_CHANGES
+    denials: Denials = NO_DENIALS
     day: Day = Day()
     pace: Pace = NO_PACE
     messages: Pace = NO_PACE

@@ -49,6 +49,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headroom: Headroom | None = None
     valid_until: datetime | None = None
     strategy: str | None = None
+    digest: str | None = None
     held_until: datetime | None = None
     on_behalf_of: AgentId | None = None
     correlation_id: IntentId | None = None

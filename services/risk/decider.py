@@ -29,6 +29,7 @@ from services.risk.canceling import answer_cancel, answer_cancel_all
 from services.risk.conditions import ahead
 from services.risk.form import fault_of
 from services.risk.holding import held_for, on_behalf_of, stated_by
+from services.risk.loops import digest_of, loop_found
 from services.risk.replacing import answer_replace
 from services.risk.submitting import answer_close, answer_submit
 
@@ -69,7 +70,7 @@ def _answer(state: AccountState, stated: Stated, evidence: Evidence, intent: Int
     match intent:
         case SubmitIntent() | CloseIntent() | ReplaceIntent():
             answer = _answer_new_risk(state, stated, evidence, intent)
-            return _rehearsed(answer) if intent.dry_run else answer
+            return _rehearsed(answer) if intent.dry_run else _remembered(answer, intent)
         case CancelIntent():
             return answer_cancel(state, stated, intent)
         case CancelAllIntent():
@@ -96,6 +97,9 @@ def _answer_new_risk(
     late = _late(limits, evidence)
     if late is not None:
         return no(_ACTIONS[type(intent)], late)
+    loop = loop_found(state, limits, stated, evidence, intent)
+    if loop is not None:
+        return no(_ACTIONS[type(intent)], loop)
     match intent:
         case SubmitIntent():
             return answer_submit(state, limits, stated, evidence, intent)
@@ -103,6 +107,11 @@ def _answer_new_risk(
             return answer_close(state, limits, stated, evidence, intent)
         case ReplaceIntent():
             return answer_replace(state, limits, stated, evidence, intent)
+
+
+def _remembered(answer: Answer, intent: SubmitIntent | CloseIntent | ReplaceIntent) -> Answer:
+    """Mark a denial with what was asked, so that the same can be told when it comes again."""
+    return replace(answer, digest=digest_of(intent)) if answer.outcome is Outcome.DENIED else answer
 
 
 def _rehearsed(answer: Answer) -> Answer:
@@ -159,6 +168,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         layers_version=state.standing.version,
         on_behalf_of=answer.on_behalf_of,
         strategy=answer.strategy,
+        digest=answer.digest,
         held_until=answer.held_until if answer.outcome is Outcome.HELD else None,
         intent=msgspec.Raw(stated.body.strip()) if readable else NO_INTENT,  # a reader finds no blanks around it
         malformed=None if readable else stated.body,

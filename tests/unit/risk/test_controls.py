@@ -33,7 +33,7 @@ from tests.risk_world import (
     quote,
     state_of,
 )
-from tests.unit.risk import rows_conditions, rows_layers, rows_mandates, rows_market, rows_trips
+from tests.unit.risk import rows_conditions, rows_layers, rows_loops, rows_mandates, rows_market, rows_trips
 from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
@@ -100,8 +100,9 @@ AT_THE_LIMIT = [
     pytest.param(state_of(*READY, kill(), RELEASED), body(), OPEN, id="kill switch"),
     pytest.param(state_of(*READY, bought("10")), body(side="sell", qty="10"), OPEN, id="crosses zero"),
     pytest.param(state_of(limits_set(), BLOCKED, bought("1")), body(side="sell", qty="1"), OPEN, id="blocked, exit"),
-    *[pytest.param(*row, id=name) for name, *row in rows_conditions.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_mandates.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_conditions.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_loops.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_trips.PASSING],
 ]
@@ -198,10 +199,11 @@ ROWS = [
     ),
     Row(C.MAX_NET_EXPOSURE, ready(max_net_exposure_usd=D("999.99")), body(), OPEN, "999.99", "1000", "9", "999.99"),
     *rows_mandates.ROWS,
-    *rows_market.ROWS,
     *rows_conditions.ROWS,
-    *rows_layers.ROWS,
+    *rows_loops.ROWS,
+    *rows_market.ROWS,
     *rows_trips.ROWS,
+    *rows_layers.ROWS,
 ]
 
 
