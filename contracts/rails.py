@@ -19,7 +19,7 @@ type RailValue = Decimal | int | bool
 class Rail(Value, frozen=True, kw_only=True):
     """One rail: the value recommended, what it is counted in, what it means, and who asks for it.
 
-    `is_filled_in` says whether `lockgate up` sets it where the user says nothing.
+    `is_filled_in` says whether nothing starts without it, and `lockgate up` sets it where the user says nothing.
     """
 
     name: str
@@ -127,7 +127,7 @@ SECTORS = tuple(
 def unset_rails(limits: LimitSet) -> tuple[str, ...]:
     """Name the rails that are neither set nor waived, whatever the time."""
     waived = {waiver.rail for waiver in limits.waivers}
-    return tuple(name for name in RAILS if getattr(limits, name) is None and name not in waived)
+    return tuple(name for name in RAILS if name in FILLED_IN and getattr(limits, name) is None and name not in waived)
 
 
 def lapsed_rails(limits: LimitSet, now: datetime) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import asyncio
 from contracts import subjects
 from contracts.decisions import Decision, Evidence
 from contracts.enums import Role
+from contracts.rails import unset_rails
 from services.risk.answer import Stated
 from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
 from services.risk.flatten import closing_intents
@@ -17,6 +18,7 @@ from services.risk.market import MarketWatch
 from services.runtime.lease import hold_right_to_write
 from services.runtime.ports import Lease, LeaseLostError, Received, Snapshot
 from services.runtime.process import Runtime
+from services.runtime.setting_values import SettingsError
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 TICK_S = 1.0
@@ -169,11 +171,22 @@ async def rebuild(runtime: Runtime, core: RiskCore, upto_seq: int) -> None:
             return
 
 
+def _require_rails(core: RiskCore) -> None:
+    """Refuse limits with a rail that nobody chose; one whose waiver is over denies new risk and traps no position."""
+    state = core.state
+    unset = () if state.limits is None else unset_rails(state.limits)
+    if unset:
+        told = f"limits version {state.limits_version} of the journal"
+        allowed = "limits with every rail set, or waived by name: `lockgate up` writes them"
+        raise SettingsError(told, f"without {', '.join(unset)}", allowed)
+
+
 async def serve(runtime: Runtime) -> None:
     """Take the right to write, fold everything up to that moment, and only then decide."""
     lease = await hold_right_to_write(runtime, Role.RISK)
     core = RiskCore(runtime.settings.code_version)
     await rebuild(runtime, core, await runtime.journal.last_seq())
+    _require_rails(core)
     core.go_live(lease.epoch)
     try:
         await RiskService(runtime, core, lease).run()

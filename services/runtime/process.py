@@ -17,7 +17,7 @@ from contracts.ids import AccountId
 from services.runtime import settings as settings_module
 from services.runtime import telemetry
 from services.runtime.clock import SystemClock
-from services.runtime.connection import Connection, connect
+from services.runtime.connection import Connection, ErrorSink, connect
 from services.runtime.health import Health, ProcessState
 from services.runtime.jetstream import JetStreamInbox, JetStreamJournal, NatsSnapshots
 from services.runtime.ports import (
@@ -44,6 +44,8 @@ WRITERS = frozenset({"risk", "oms"})
 _TEMPORARY = (JournalUnavailableError, LeaseLostError, ConflictError)
 
 type Serve = Callable[["Runtime"], Awaitable[None]]
+type Beside = Callable[[Settings, Any], Coroutine[Any, Any, None]]
+"""What goes on from the start of a process, with NATS or without; given the settings and a log."""
 
 
 class Runtime:
@@ -147,11 +149,12 @@ class Runtime:
             self.fail(error)
 
 
-def run(name: str, serve: Serve, *, reconnect: bool | None = None) -> NoReturn:
+def run(name: str, serve: Serve, *, reconnect: bool | None = None, beside: Beside | None = None) -> NoReturn:
     """Be the process `name` until it ends, and exit with a code its supervisor understands.
 
     `reconnect` says whether a broken link may come back within the life of the process; unless given, it
-    may for all but the writers of the journal.
+    may for all but the writers of the journal. A process that has something to do `beside` it waits for NATS as long
+    as it takes, for that goes on meanwhile.
     """
     try:
         settings = settings_module.load_settings(_home(sys.argv[1:]))
@@ -161,7 +164,8 @@ def run(name: str, serve: Serve, *, reconnect: bool | None = None) -> NoReturn:
         sys.exit(EXIT_BAD_SETTINGS)
     telemetry.configure(settings.log_level, settings.log_format, process=name, account=settings.account)
     may_reconnect = name not in WRITERS if reconnect is None else reconnect
-    sys.exit(uvloop.run(_be(name, settings, seed, serve, reconnect=may_reconnect)))
+    being = _be(name, settings, seed, serve, reconnect=may_reconnect, patient=beside is not None)
+    sys.exit(uvloop.run(being if beside is None else _with(beside(settings, telemetry.get_logger(name)), being)))
 
 
 class _LinkLog:
@@ -178,17 +182,46 @@ class _LinkLog:
             self._log.warning("nats", error=text)
 
 
-async def _be(name: str, settings: Settings, seed: str, serve: Serve, *, reconnect: bool) -> int:
+async def _with(beside: Coroutine[Any, Any, None], being: Coroutine[Any, Any, int]) -> int:
+    """Be a process, and do something beside it until it ends; what breaks there breaks the process."""
+    task, life = asyncio.ensure_future(beside), asyncio.ensure_future(being)
+    try:
+        await asyncio.wait({task, life}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return await life
+    finally:
+        await _cancel({task, life})
+
+
+async def _connected(
+    url: str, name: str, seed: str, on_error: ErrorSink, *, reconnect: bool, patient: bool
+) -> Connection:
+    while True:
+        try:
+            return await connect(url, name, seed, reconnect=reconnect, on_error=on_error)
+        except JournalUnavailableError:
+            if not patient:
+                raise
+
+
+async def _be(
+    name: str, settings: Settings, seed: str, serve: Serve, *, reconnect: bool, patient: bool = False
+) -> int:
     log = telemetry.get_logger(name)
     try:
         link_log = _LinkLog(log)
-        connection = await connect(settings.nats_url, name, seed, reconnect=reconnect, on_error=link_log.heard)
+        heard = link_log.heard
+        connection = await _connected(settings, name, seed, heard, reconnect=reconnect, patient=patient)
         runtime = Runtime(name, settings, connection)
         _stop_on_signals(runtime)
         try:
             await runtime.live(serve)
         finally:
             await runtime.close()
+    except SettingsError as error:
+        log.error("bad settings", error=str(error))  # noqa: TRY400 - a wrong setting has no traceback worth reading
+        return EXIT_BAD_SETTINGS
     except Exception as error:
         if is_temporary(error):
             log.warning("must restart", reason=type(error).__name__, error=str(error))

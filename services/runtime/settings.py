@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from contracts.ids import AccountId
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
+from contracts.scopes import Scope
 from services.runtime import setting_values as values
 from services.runtime.broker_settings import BrokerSettings, BrokerSource, load_broker
+from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers, load_limits
 from services.runtime.setting_values import SettingsError, Source
 
 SETTINGS_FILE = "lockgate.toml"
@@ -22,29 +24,6 @@ DEFAULT_HTTP_PORT = 3000
 DEFAULT_NATS_PORT = 4222
 DEFAULT_CHECKPOINT_EVERY_MS = 10_000
 VERSION = "0.1.0"
-
-LIMIT_VARIABLES: Mapping[str, str] = {
-    "max_order_notional_usd": "MAX_ORDER_NOTIONAL",
-    "max_position_notional_usd": "MAX_POSITION_SIZE",
-    "max_gross_exposure_usd": "MAX_GROSS_EXPOSURE",
-    "max_net_exposure_usd": "MAX_NET_EXPOSURE",
-    "max_daily_loss_usd": "MAX_DAILY_LOSS",
-    "max_drawdown_usd": "MAX_DRAWDOWN",
-    "max_daily_trades": "MAX_DAILY_TRADES",
-    "order_rate_per_min": "ORDER_RATE_LIMIT",
-    "max_spread_bps": "MAX_SPREAD_BPS",
-    "quote_age_max_ms": "MAX_QUOTE_AGE_MS",
-    "account_age_max_ms": "MAX_ACCOUNT_AGE_MS",
-    "intent_age_max_ms": "MAX_INTENT_AGE_MS",
-    "decision_ttl_ms": "DECISION_TTL_MS",
-    "market_collar_bps": "MARKET_COLLAR_BPS",
-    "symbol_allowlist": "SYMBOL_ALLOWLIST",
-} | {
-    field.name: field.name.upper()
-    for field in msgspec.structs.fields(LimitSet)
-    if field.default is None or field.name == "symbol_denylist"
-}
-"""The environment's name of each limit; the file's `[limits]` table uses the struct's own names."""
 
 FILE_KEYS = frozenset(
     {
@@ -61,7 +40,7 @@ FILE_KEYS = frozenset(
         "watch_every_ms",
     }
 )
-FILE_TABLES = frozenset({"limits", "alpaca"})
+FILE_TABLES = frozenset({"limits", "alpaca", FIRM_TABLE, *LAYER_TABLES})
 
 
 class ExternalOrders(StrEnum):
@@ -88,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int
     broker: BrokerSettings
     limits: LimitSet
+    layers: Mapping[Scope, LimitOverride]
     log_level: str
     log_format: LogFormat
     database_url: values.Secret | None
@@ -125,7 +105,8 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
         nats_port=nats_port,
         http_port=source.port("PORT", "http_port", DEFAULT_HTTP_PORT),
         broker=broker,
-        limits=_limits(Source(environ, table.get("limits", {}))),
+        limits=load_limits(Source(environ, table.get("limits", {}))),
+        layers=load_layers(table),
         log_level=source.choice("LOG_LEVEL", "log_level", ("debug", "info", "warning", "error"), "info"),
         log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
         database_url=source.database("DATABASE_URL", "database_url"),
@@ -162,14 +143,3 @@ def _read_file(path: Path) -> dict[str, Any]:
                 f"{path.name}: {key}", str(value), f"one of {', '.join(sorted(FILE_KEYS | FILE_TABLES))}"
             )
     return table
-
-
-def _limits(source: Source) -> LimitSet:
-    source.refuse_unknown("limits", LIMIT_VARIABLES.keys() | values.TABLES)
-    chosen: dict[str, Any] = {}
-    for field in msgspec.structs.fields(LimitSet):
-        variable = LIMIT_VARIABLES.get(field.name, field.name)
-        given = source.limit(variable, field.name)
-        if given is not None:
-            chosen[field.name] = values.limit_value(variable, given, field.type)
-    return LimitSet(**chosen)

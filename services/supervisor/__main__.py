@@ -5,6 +5,8 @@ import os
 import sys
 
 from services.cli.nats_binary import NoServerBinaryError
+from services.runtime.clock import SystemClock
+from services.runtime.limit_settings import require_rails
 from services.runtime.setting_values import SettingsError
 from services.runtime.settings import Settings
 from services.supervisor import household, ports
@@ -35,6 +37,7 @@ def start(options: Options, reporter: Reporter, screen: Screen) -> None:
         for name in end_leftovers(options.home):
             screen.show(SUPERVISOR, f"ended {name}, left over from a supervisor that was killed")
         settings = settings_for(options)
+        require_rails(settings.limits, SystemClock().now())
         ports.require_free({"--http-port": settings.http_port, "--nats-port": settings.nats_port})
         asyncio.run(supervise(options, settings, reporter, screen))
     finally:

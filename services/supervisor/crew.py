@@ -14,8 +14,9 @@ from services.runtime.topology import TopologyDriftError
 from services.supervisor.child import Child
 from services.supervisor.household import Household
 from services.supervisor.keeper import ComeUp, Keeper, Overseer, UnusableError
+from services.supervisor.limit_setting import set_limits
 from services.supervisor.programs import PROCESSES, nats_program, process_program, simulator_program
-from services.supervisor.provisioning import connect_when_up, provision, set_limits
+from services.supervisor.provisioning import connect_when_up, provision
 from services.supervisor.readiness import ASK_EVERY_S, is_ready
 
 
@@ -62,7 +63,8 @@ class Crew:
         except TopologyDriftError as drift:
             raise UnusableError(str(drift)) from drift
         if not self._limits_set:
-            await set_limits(link, self._settings.account, self._settings.limits)
+            settings = self._settings
+            await set_limits(link, settings.account, settings.limits, settings.layers)
             self._limits_set = True
 
     async def _simulator_is_up(self, _: Child) -> None:

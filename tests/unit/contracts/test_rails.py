@@ -24,10 +24,10 @@ def test_every_limit_that_is_none_at_first_is_a_rail_with_a_value_of_its_kind() 
 
 def test_the_recommended_rails_leave_none_missing() -> None:
     assert missing_rails(LimitSet(**RECOMMENDED), NOW) == ()
-    assert set(missing_rails(LimitSet(), NOW)) == RAILS.keys()
+    assert set(missing_rails(LimitSet(), NOW)) == FILLED_IN
 
 
-@pytest.mark.parametrize("name", RAILS)
+@pytest.mark.parametrize("name", sorted(FILLED_IN))
 def test_a_rail_is_missing_unless_it_is_set_or_waived_for_now(name: str) -> None:
     without = msgspec.structs.replace(LimitSet(**RECOMMENDED), **{name: None})
     waiver = Waiver(rail=name, until=NOW + timedelta(days=1), by="ada", reason="not yet")

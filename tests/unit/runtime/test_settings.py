@@ -10,8 +10,9 @@ import pytest
 from contracts.limits import COUNT_MAX, LimitSet
 from ops.bench.system import NO_LIMITS
 from services.runtime.broker_settings import LIVE_SENTENCE, BrokerSource
+from services.runtime.limit_settings import LIMIT_VARIABLES
 from services.runtime.setting_values import SettingsError
-from services.runtime.settings import LIMIT_VARIABLES, ExternalOrders, LogFormat, home_from, load_settings
+from services.runtime.settings import ExternalOrders, LogFormat, home_from, load_settings
 
 KEYS = {"ALPACA_API_KEY": "AK1", "ALPACA_API_SECRET": "very secret"}
 
