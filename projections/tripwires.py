@@ -91,9 +91,8 @@ def _judged(guard: Guard, figure: _Figure, limits: LimitSet, at: datetime, seq: 
 
 def _latched(guard: Guard, figure: _Figure, limits: LimitSet, at: datetime, seq: int) -> Guard:
     value, limit = figure.value or ZERO, figure.limit or ZERO
-    detail = (
-        f"{figure.name} came to {value} USD, trading stops at {limit} USD until it is below {_back(limit, limits)}"
-    )
+    back = plain(_back(limit, limits))
+    detail = f"{figure.name} came to {value} USD, trading stops at {limit} USD until it is below {back} USD"
     cooldown_ms = limits.trip_cooldown_ms
     trip = Trip(
         scope=ACCOUNT,

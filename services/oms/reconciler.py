@@ -8,7 +8,7 @@ updates are on their way; a difference that stays is real. One that nothing expl
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +28,8 @@ from services.oms.sender import Sender
 from services.oms.state import ENDED_AT_BROKER, OVERLAP, adopts_since
 from services.runtime.ports import Clock
 
+RECORD_EVERY_MS = 30_000
+"""A comparison that found nothing is recorded this often, and twice within the age that risk allows."""
 SUSPECTS_PER_COMPARISON = 8
 """Orders under suspicion that are asked for one by one; the others wait for the next comparison."""
 _ENDED_SHORT = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
@@ -65,7 +67,7 @@ class Reconciler:
             await self._compare_orders(found)
             await self._keeper.observe(found, self._breaks.watched, confirm_after_ms)
             await self._breaks.settle(found)
-            if found.is_news:
+            if found.is_news or self._is_due():
                 await self._desk.append(self._reconciled(found))
             return found
 
@@ -171,6 +173,13 @@ class Reconciler:
         if compared_at is None:
             return None
         return max(compared_at - OVERLAP, adopts_since(self._core.state, self._clock.now()))
+
+    def _is_due(self) -> bool:
+        """Say whether the last comparison on record grows old: risk holds its age against a limit."""
+        account = self._core.state.account
+        last, allowed_ms = account.guard.reconciled_at, account.limits and account.limits.reconciliation_age_max_ms
+        every_ms = RECORD_EVERY_MS if allowed_ms is None else min(RECORD_EVERY_MS, allowed_ms // 2)
+        return last is None or self._clock.now() - last >= timedelta(milliseconds=every_ms)
 
     def _reconciled(self, found: Comparison) -> Reconciled:
         stamp = self._desk.stamp()

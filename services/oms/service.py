@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, assert_never
 
 from contracts.base import Event
-from contracts.broker import BrokerLinkChanged
+from contracts.broker import BrokerLinkChanged, Throttled
 from contracts.codec import JournalEvent
 from contracts.controls import BreakAccepted
 from contracts.decisions import Decision
@@ -63,6 +63,8 @@ class OmsPorts:
     log: Any
     budget: Callable[[], Mapping[str, int]] = dict
     """What is left of the requests that the broker takes, for health."""
+    throttled: Callable[[], int | None] = lambda: None
+    """The wait that the broker asked for (ms) since this was last asked, None when it turned nothing away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +307,16 @@ class Oms:
                 kill=self._kill.mode,
                 budget=self._ports.budget(),
             )
+            await self._tell_of_throttling()
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()
             await asyncio.sleep(self._waits.tick_ms / 1000)
+
+    async def _tell_of_throttling(self) -> None:
+        """Record that the broker turned requests away: once a tick, however many they were."""
+        wait_ms = self._ports.throttled()
+        if wait_ms is not None:
+            await self._append(lambda epoch, at: Throttled(epoch=epoch, at=at, retry_after_ms=wait_ms))
 
     async def _keep_snapshot(self) -> None:
         self._snapshot_seq = self._core.read_seq

@@ -37,6 +37,7 @@ async def serve(runtime: Runtime) -> None:
         lease=lease,
         log=runtime.log,
         budget=http.facts,
+        throttled=http.budget.take_refusal,
     )
 
     await runtime.connection.subscribe_raw(

@@ -52,6 +52,7 @@ class RequestBudget:
         self._told_left = 0
         self._told_until_ms: int | None = None
         self._stopped_until_ms = 0
+        self._refused_ms: int | None = None
         self._last_exit_ms: int | None = None
 
     def take(self, purpose: Purpose, now_ms: int) -> int:
@@ -83,7 +84,13 @@ class RequestBudget:
 
     def refused(self, now_ms: int, wait_ms: int) -> None:
         """Hear a 429: no new risk and no reads until its time is over."""
+        self._refused_ms = max(wait_ms, self._refused_ms or 0)
         self._stopped_until_ms = max(self._stopped_until_ms, now_ms + wait_ms)
+
+    def take_refusal(self) -> int | None:
+        """Give the longest wait that a 429 asked for since this was last asked, None when there was none."""
+        refused_ms, self._refused_ms = self._refused_ms, None
+        return refused_ms
 
     def facts(self, now_ms: int) -> Mapping[str, int]:
         """Give what health shows: the limit, what of it was sent in the last minute, what is left, a halt's rest."""

@@ -121,8 +121,8 @@ class Desk:
         return self.fill("100.00", at).fill("99.00", at, side=Side.SELL, order_type="market", limit_price=None)
 
 
-def rejected(count: int, **limits: Any) -> AccountState:
-    desk = Desk(**({"max_reject_streak": 3, "reject_window_ms": 60_000} | limits))
+def rejected(count: int) -> AccountState:
+    desk = Desk(max_reject_streak=3, reject_window_ms=60_000)
     for _ in range(count):
         desk.reject()
     return desk.state
