@@ -41,7 +41,7 @@ from contracts.controls import (
 )
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderStatus, Outcome, Side
-from contracts.ids import EXTERNAL, OPERATOR, Symbol
+from contracts.ids import Symbol
 from contracts.market import Quote, is_sane
 from contracts.orders import (
     AnyOrderEvent,
@@ -60,15 +60,13 @@ from projections.changes import after_control, after_order, after_report
 from projections.denials import after_denial
 from projections.exposure import with_position, with_symbol, with_working
 from projections.order_state import OrderState
+from projections.outgoing import names_of
 from projections.pace import with_order
 from projections.positions import Position
 from projections.tripwires import WIRES
 from projections.working import alone, counted
 
 __all__ = ["EMPTY", "AccountState", "Day", "break_name", "daily_loss_usd", "drawdown_usd", "evolve"]
-
-_COMMON = frozenset({OPERATOR, EXTERNAL})
-"""What these two trade belongs to no agent."""
 
 
 def evolve(state: AccountState, event: JournalEvent, seq: int) -> AccountState:
@@ -143,7 +141,7 @@ def _after_decision(state: AccountState, decision: Decision, seq: int) -> Accoun
         return _put_order(state, order)  # counts against no pace, and no control looked at its quote
     at, spent_usd = decision.evidence.decided_at, order.terms.qty * order.worst_price
     day = replace(state.day, submits=state.day.submits + 1, turnover_usd=state.day.turnover_usd + spent_usd)
-    agent, strategy = _names(order)
+    agent, strategy = names_of(order)
     state = replace(
         state,
         day=day,
@@ -163,13 +161,7 @@ def _after_replace_decision(state: AccountState, decision: Decision, seq: int) -
     state = _put_order(state, order_state.with_replacement(order, decision, seq), mark_price)
     if order.reduces:
         return state
-    state = replace(state, pace=with_order(state.pace, decision.evidence.decided_at))
-    return outgoing.after_change(state, order, reservation)
-
-
-def _names(order: OrderState) -> tuple[str | None, str | None]:
-    """Name the agent and the strategy in whose books an order stands."""
-    return None if order.agent in _COMMON else order.agent, order.strategy
+    return outgoing.after_change(state, order, reservation, decision.evidence.decided_at)
 
 
 def _mid(quote: Quote | None) -> Decimal | None:
@@ -261,7 +253,7 @@ def _with_working(state: AccountState, order: OrderState, more: Working, mark_pr
     one = with_working(state.exposure.of(more.symbol), more.side, more.qty, more.notional_usd)
     if mark_price is not None:
         one = with_position(one, one.position_qty, mark_price)
-    agent, strategy = _names(order)
+    agent, strategy = names_of(order)
     return replace(
         state,
         exposure=with_symbol(state.exposure, more.symbol, one),
@@ -286,7 +278,7 @@ def _moved(
     """Move the account's position, and that of whoever stated the order, together with what works less."""
     position = state.positions.get(symbol) or Position(symbol=symbol)
     new = positions.after_fill(position, change, price)
-    agent, strategy = (None, None) if order is None else _names(order)
+    agent, strategy = (None, None) if order is None else names_of(order)
     fill = Fill(symbol, change, price, position.qty, more)
     one = state.exposure.of(symbol)
     if more is not None:
@@ -308,7 +300,7 @@ def _undone(state: AccountState, order: OrderState, event: OrderBusted | OrderCo
     position = state.positions.get(symbol) or Position(symbol=symbol)
     change = positions.signed(order.terms.side, gone.qty)
     new = positions.undone(position, change, gone.price)
-    agent, strategy = _names(order)
+    agent, strategy = names_of(order)
     state = replace(
         state,
         agents=books.undone(state.agents, agent, symbol, change, gone.price),

@@ -174,12 +174,13 @@ def with_submit(family: Family, name: str | None, spent_usd: Decimal, at: dateti
     return _put(family, name, new)
 
 
-def with_turnover(family: Family, name: str | None, more_usd: Decimal) -> Family:
-    """Count what an approved change makes an order worth more."""
-    if name is None or not more_usd:
+def with_change(family: Family, name: str | None, more_usd: Decimal, at: datetime) -> Family:
+    """Count approved new terms: one in the pace, none in the day, and what they make an order worth more."""
+    if name is None:
         return family
     book = family.book(name)
-    return _put(family, name, replace(book, turnover_usd=book.turnover_usd + more_usd))
+    new = replace(book, turnover_usd=book.turnover_usd + more_usd, pace=counted_in(book.pace, at))
+    return _put(family, name, new)
 
 
 def in_day(family: Family) -> Family:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from contracts.decisions import Decision, Reservation
 from contracts.enums import Action
 from contracts.ids import EXTERNAL, OPERATOR
+from contracts.values import ZERO
 from projections import books, pace, recent
 from projections.account_state import AccountState
 from projections.books import Family
@@ -30,17 +31,23 @@ def after_approval(state: AccountState, decision: Decision) -> AccountState:
     )
 
 
-def after_change(state: AccountState, order: OrderState, reservation: Reservation) -> AccountState:
-    """Count as turnover what approved new terms make an order worth more; what is worth less gives none back."""
-    more_usd = reservation.notional_usd - order.terms.qty * order.worst_price
-    if reservation.reduces or more_usd <= 0:
-        return state
+def after_change(state: AccountState, order: OrderState, reservation: Reservation, at: datetime) -> AccountState:
+    """Count approved new terms: in the pace, and as turnover what they add; what is worth less gives none back."""
+    more_usd = ZERO if reservation.reduces else reservation.notional_usd - order.terms.qty * order.worst_price
+    more_usd = max(more_usd, ZERO)
+    agent, strategy = names_of(order)
     return replace(
         state,
-        day=replace(state.day, turnover_usd=state.day.turnover_usd + more_usd),
-        agents=books.with_turnover(state.agents, None if order.agent in _PEOPLE else order.agent, more_usd),
-        strategies=books.with_turnover(state.strategies, order.strategy, more_usd),
+        pace=pace.with_order(state.pace, at),
+        day=replace(state.day, turnover_usd=state.day.turnover_usd + more_usd) if more_usd else state.day,
+        agents=books.with_change(state.agents, agent, more_usd, at),
+        strategies=books.with_change(state.strategies, strategy, more_usd, at),
     )
+
+
+def names_of(order: OrderState) -> tuple[str | None, str | None]:
+    """Name the agent and the strategy in whose books an order stands."""
+    return None if order.agent in _PEOPLE else order.agent, order.strategy
 
 
 def _counted(agents: Family, decision: Decision, at: datetime, count: int) -> Family:

@@ -84,7 +84,9 @@ def exposure(position: str, buys: str = "0", sells: str = "0", price: str = "10"
 def test_the_worst_case_counts_what_opens_and_not_what_closes(
     one: SymbolExposure, long: str, short: str, net_long: str, net_short: str
 ) -> None:
-    assert tuple(worst(one)) == (D(long), D(short), D(net_long), D(net_short))
+    case = worst(one)
+    found = case.long_usd, case.short_usd, case.net_long_usd, case.net_short_usd
+    assert found == (D(long), D(short), D(net_long), D(net_short))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), QTY, MONEY, MONEY), max_size=25))

@@ -194,6 +194,17 @@ def test_a_replaced_order_counts_once_in_its_owners_book_and_no_new_one_of_the_d
     assert (reason.attempted, reason.max_acceptable_qty) == (1600, 15)
 
 
+def test_new_terms_count_in_the_owners_rate():
+    rate = layer(AGENT, order_rate_per_min=2)
+    approved = answer(under(rate), MOMO)
+    order_id = OrderId(str(approved.order_id))
+    working = OrderWorking(epoch=1, at=NOW, order_id=order_id, broker_status="new")
+    state = under(rate, approved, working)
+    changed = answer(state, intent("replace", order_id=order_id, limit_price="99.00"))
+    assert changed.outcome is Outcome.APPROVED
+    assert denied(account.evolve(state, changed, 9)) == (C.ORDER_RATE, AGENT)
+
+
 def test_firm_and_account_layers_tighten_the_accounts_own_figures():
     state = under(layer("firm", max_gross_exposure_usd=D(999)))
     assert denied(state) == (C.MAX_GROSS_EXPOSURE, "firm")
