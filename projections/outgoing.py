@@ -1,12 +1,13 @@
 """What an account and its agents make go to the broker: how many messages, which orders lately, how much in a day."""
 
+from collections import Counter
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from contracts.decisions import Decision, Reservation
 from contracts.enums import Action
-from contracts.ids import EXTERNAL, OPERATOR
+from contracts.ids import EXTERNAL, OPERATOR, OrderId
 from contracts.values import ZERO
 from projections import books, pace, recent
 from projections.account_state import AccountState
@@ -19,15 +20,22 @@ _PEOPLE = frozenset({OPERATOR, EXTERNAL})
 
 def after_approval(state: AccountState, decision: Decision) -> AccountState:
     """Count the messages that an approval makes: an order, a change, a cancel, or as many cancels as it names."""
-    count = len(decision.order_ids) if decision.action is Action.CANCEL_ALL else 1
-    if decision.order_id is None and not decision.order_ids:
+    named = decision.order_ids if decision.order_id is None else (decision.order_id,)
+    if not named:
         return state
-    at = decision.evidence.decided_at
+    at, agent = decision.evidence.decided_at, decision.on_behalf_of or decision.agent
+    agents, strategies = state.agents, state.strategies
+    if agent not in _PEOPLE:
+        agents = _with_messages(agents, agent, at, len(named))
+        agents = _with_recent(agents, agent, decision)
+    for strategy, count in _strategies(state, decision, named):
+        strategies = _with_messages(strategies, strategy, at, count)
     return replace(
         state,
-        messages=pace.with_order(state.messages, at, count),
+        messages=pace.with_order(state.messages, at, len(named)),
         replaces=pace.with_order(state.replaces, at) if decision.action is Action.REPLACE else state.replaces,
-        agents=_counted(state.agents, decision, at, count),
+        agents=agents,
+        strategies=strategies,
     )
 
 
@@ -50,13 +58,26 @@ def names_of(order: OrderState) -> tuple[str | None, str | None]:
     return None if order.agent in _PEOPLE else order.agent, order.strategy
 
 
-def _counted(agents: Family, decision: Decision, at: datetime, count: int) -> Family:
-    agent = decision.on_behalf_of or decision.agent
-    if agent in _PEOPLE:
+def _strategies(state: AccountState, decision: Decision, named: tuple[OrderId, ...]) -> list[tuple[str, int]]:
+    """Say of which strategies the named orders are, and how many of each."""
+    if decision.action is Action.SUBMIT:
+        return [] if decision.strategy is None else [(decision.strategy, 1)]
+    known = (state.orders.get(order_id) for order_id in named)
+    return sorted(Counter(order.strategy for order in known if order is not None and order.strategy).items())
+
+
+def _with_messages(family: Family, name: str, at: datetime, count: int) -> Family:
+    book = family.book(name)
+    return replace(
+        family, books=family.books.set(name, replace(book, messages=pace.with_order(book.messages, at, count)))
+    )
+
+
+def _with_recent(agents: Family, agent: str, decision: Decision) -> Family:
+    """Remember a new order that does not only reduce."""
+    terms, reservation = decision.terms, decision.reservation
+    if decision.action is not Action.SUBMIT or terms is None or reservation is None or reservation.reduces:
         return agents
     book = agents.book(agent)
-    book = replace(book, messages=pace.with_order(book.messages, at, count))
-    reservation = decision.reservation
-    if decision.action is Action.SUBMIT and decision.terms is not None and reservation and not reservation.reduces:
-        book = replace(book, recent=recent.with_order(book.recent, at, decision.terms))
-    return replace(agents, books=agents.books.set(agent, book))
+    known = recent.with_order(book.recent, decision.evidence.decided_at, terms)
+    return replace(agents, books=agents.books.set(agent, replace(book, recent=known)))

@@ -23,11 +23,13 @@ from services.risk.checks.account import (
     check_order_rate,
 )
 from services.risk.checks.findings import Control, Denial
+from services.risk.checks.funds import check_buying_power, check_cash
 from services.risk.checks.health import check_audit, check_reconciliation_age, check_trips
 from services.risk.checks.instruments import check_assets, check_halts, check_shorts
 from services.risk.checks.layer_names import in_scope
 from services.risk.checks.mandate import check_mandate
 from services.risk.checks.own_books import own_control, rails_of
+from services.risk.checks.portfolio import check_concentration, check_leverage, check_sector_exposure
 from services.risk.checks.prices import (
     check_divergence,
     check_limit_collar,
@@ -51,6 +53,14 @@ from services.risk.checks.standing import (
     check_kill_switch,
     check_symbol_allowlist,
     check_unknown_orders,
+)
+from services.risk.checks.traffic import (
+    check_duplicates,
+    check_message_rate,
+    check_open_orders,
+    check_replace_rate,
+    check_self_trade,
+    check_turnover,
 )
 from services.risk.situation import Situation
 
@@ -88,6 +98,8 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_session, (C.NO_SESSION, C.SESSION_CLOSED), ("session_required",)),
     Entry(check_shorts, (C.SHORT_NOT_ALLOWED, C.NOT_BORROWABLE)),
     Entry(check_crosses_zero, (C.CROSSES_ZERO,)),
+    Entry(check_self_trade, (C.SELF_TRADE,), ("self_trade_prevented",)),
+    Entry(check_duplicates, (C.DUPLICATE_ORDER,), ("max_duplicates", "duplicate_window_ms")),
     Entry(check_unknown_orders, (C.ORDER_UNKNOWN_PENDING,)),
     Entry(check_breaks, (C.RECONCILIATION_BREAK,)),
     Entry(check_reconciliation_age, (C.STALE_RECONCILIATION,), ("reconciliation_age_max_ms",)),
@@ -108,9 +120,14 @@ CONTROLS: tuple[Entry, ...] = (
     *_own("max_drawdown_usd", C.MAX_DRAWDOWN),
     Entry(check_order_rate, (C.ORDER_RATE,)),
     *_own("order_rate_per_min", C.ORDER_RATE),
+    Entry(check_message_rate, (C.MESSAGE_RATE,), ("message_rate_per_min",)),
+    *_own("message_rate_per_min", C.MESSAGE_RATE),
+    Entry(check_replace_rate, (C.REPLACE_RATE,), ("replace_rate_per_min",)),
+    Entry(check_open_orders, (C.MAX_OPEN_ORDERS,), ("max_open_orders",)),
     *_own("max_open_orders", C.MAX_OPEN_ORDERS),
     Entry(check_daily_trades, (C.MAX_DAILY_TRADES,)),
     *_own("max_daily_trades", C.MAX_DAILY_TRADES),
+    Entry(check_turnover, (C.NO_QUOTE, C.MAX_TURNOVER), ("max_turnover_usd",)),
     *_own("max_turnover_usd", C.MAX_TURNOVER),
     Entry(check_order_qty, (C.MAX_ORDER_QTY,), ("max_order_qty",)),
     Entry(check_adv_share, (C.NO_REFERENCE, C.MAX_ORDER_ADV), ("max_order_adv_pct",)),
@@ -121,11 +138,16 @@ CONTROLS: tuple[Entry, ...] = (
     *_own("max_gross_exposure_usd", C.MAX_GROSS_EXPOSURE),
     Entry(check_net_exposure, (C.NO_QUOTE, C.MAX_NET_EXPOSURE)),
     *_own("max_net_exposure_usd", C.MAX_NET_EXPOSURE),
+    Entry(check_sector_exposure, (C.NO_QUOTE, C.MAX_SECTOR_EXPOSURE), ("max_sector_exposure_usd", "sectors")),
+    Entry(check_concentration, (C.NO_ACCOUNT, C.NO_QUOTE, C.MAX_CONCENTRATION), ("max_concentration_pct",)),
+    Entry(check_leverage, (C.NO_ACCOUNT, C.NO_QUOTE, C.MAX_LEVERAGE), ("max_leverage",)),
     Entry(
         check_overnight,
         (C.NO_SESSION, C.NO_QUOTE, C.MAX_OVERNIGHT_EXPOSURE),
         ("max_overnight_exposure_usd", "overnight_window_ms"),
     ),
+    Entry(check_buying_power, (C.NO_ACCOUNT, C.NO_QUOTE, C.BUYING_POWER), ("min_buying_power_usd",)),
+    Entry(check_cash, (C.NO_ACCOUNT, C.NO_QUOTE, C.CASH_FLOOR), ("min_cash_usd",)),
 )
 """Every control with the reasons it may give, in the order in which reasons win."""
 

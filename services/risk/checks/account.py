@@ -80,7 +80,7 @@ def check_order_rate(at: Situation) -> Finding:
         attempted=Decimal(value),
         headroom=ZERO,
         retryable=limit > 0,
-        retry_after_ms=retry_after_ms(at.state.pace, decided_at) if limit > 0 else None,
+        retry_after_ms=retry_after_ms(at.state.pace, decided_at, limit - 1) if limit > 0 else None,
     )
     return denied("order_rate", reason)
 

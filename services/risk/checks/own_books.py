@@ -13,7 +13,7 @@ from contracts.limits import LimitOverride
 from contracts.reasons import DenialCode, Reason
 from contracts.scopes import ScopeKind
 from contracts.values import ZERO
-from projections.pace import orders_in_window, retry_after_ms
+from projections.pace import Pace, orders_in_window, retry_after_ms
 from services.risk.checks.account import lost
 from services.risk.checks.findings import Control, Denial, Finding, clear, denied, exempt, missing, passed
 from services.risk.checks.sizes import too_large
@@ -114,12 +114,20 @@ def _open_orders(asked: _Asked) -> Finding:
 
 
 def _order_rate(asked: _Asked) -> Finding:
-    pace, decided_at = asked.own.book.pace, asked.at.evidence.decided_at
+    return _rate(asked, C.ORDER_RATE, asked.own.book.pace, "order")
+
+
+def _message_rate(asked: _Asked) -> Finding:
+    return _rate(asked, C.MESSAGE_RATE, asked.own.book.messages, "message")
+
+
+def _rate(asked: _Asked, code: DenialCode, pace: Pace, what: str) -> Finding:
+    decided_at = asked.at.evidence.decided_at
     value = Decimal(orders_in_window(pace, decided_at) + 1)
-    found = _count(asked, C.ORDER_RATE, value, f"this would be order {value} of the owner's within a minute")
+    found = _count(asked, code, value, f"this would be {what} {value} of the owner's within a minute")
     if not isinstance(found, Denial) or not asked.limit:
         return found
-    wait_ms = retry_after_ms(pace, decided_at)
+    wait_ms = retry_after_ms(pace, decided_at, int(asked.limit) - 1)
     return Denial(found.check, replace(found.reason, retryable=True, retry_after_ms=wait_ms))
 
 
@@ -146,6 +154,7 @@ _MEASURES: Mapping[str, tuple[str, _Measure]] = {
     "max_turnover_usd": ("turnover", _turnover),
     "max_open_orders": ("open_orders", _open_orders),
     "order_rate_per_min": ("order_rate", _order_rate),
+    "message_rate_per_min": ("message_rate", _message_rate),
 }
 OWN_FIELDS = tuple(_MEASURES)
 """Every limit of a book that an order is held against."""

@@ -71,12 +71,12 @@ def too_large(at: Situation, name: str, code: DenialCode, measured: tuple[Decima
         limit=limit,
         attempted=after,
         headroom=headroom,
-        max_acceptable_qty=_shares(headroom, at),
+        max_acceptable_qty=shares_for(headroom, at),
     )
     return denied(name, reason)
 
 
-def _shares(headroom_usd: Decimal, at: Situation) -> Decimal:
+def shares_for(headroom_usd: Decimal, at: Situation) -> Decimal:
     """Give the whole shares that the headroom pays for, and with them what a changed order has filled already."""
     if not at.reserved_price:
         return ZERO

@@ -33,7 +33,15 @@ from tests.risk_world import (
     quote,
     state_of,
 )
-from tests.unit.risk import rows_conditions, rows_layers, rows_loops, rows_mandates, rows_market, rows_trips
+from tests.unit.risk import (
+    rows_conditions,
+    rows_layers,
+    rows_loops,
+    rows_mandates,
+    rows_market,
+    rows_portfolio,
+    rows_trips,
+)
 from tests.unit.risk.row import READY, Row, ready
 
 D = Decimal
@@ -105,6 +113,7 @@ AT_THE_LIMIT = [
     *[pytest.param(*row, id=name) for name, *row in rows_loops.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_trips.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_portfolio.PASSING],
 ]
 
 
@@ -204,6 +213,7 @@ ROWS = [
     *rows_market.ROWS,
     *rows_trips.ROWS,
     *rows_layers.ROWS,
+    *rows_portfolio.ROWS,
 ]
 
 
