@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from contracts.enums import TimeInForce
-from contracts.ids import OrderId, Symbol
+from contracts.ids import AgentId, OrderId, Symbol
 from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, IntentMeta, ReplaceIntent
 from services.cli.conditions import ALWAYS, FlatConditions, stated
 from services.cli.manner import (
@@ -37,6 +37,7 @@ class Changes:
     reason: Reason = None
 
 
+EntriesOnly = Annotated[bool, Parameter(negative="")]
 FlatChanges = Annotated[Changes, Parameter(name="*")]
 _NOTHING = Changes()
 
@@ -96,23 +97,38 @@ def cancel(order_id: str, /, *, reason: Reason = None, manner: FlatManner = PLAI
     return state_as_operator(intent, manner)
 
 
-def cancel_all(*, symbol: str | None = None, reason: Reason = None, manner: FlatManner = PLAIN) -> int:
+def cancel_all(
+    *,
+    symbol: str | None = None,
+    agent: str | None = None,
+    entries_only: EntriesOnly = False,
+    reason: Reason = None,
+    manner: FlatManner = PLAIN,
+) -> int:
     """Ask to cancel every open order: the operator everybody's, an agent its own. That there is none is no failure.
 
     ```
     lockgate cancel-all
     lockgate cancel-all --symbol AAPL --wait
+    lockgate cancel-all --agent demo --entries-only
     lockgate cancel-all --agent-credentials ~/.lockgate/credentials/agent-demo.json
     ```
 
     Args:
         symbol: Only the orders in this symbol.
+        agent: Only the orders of this agent.
+        entries_only: Leave working what reduces a position.
         reason: Why, for the record.
         manner: Who asks and how the answer is shown.
     """
-    named = None if symbol is None else Symbol(symbol.upper())
-    meta = IntentMeta(strategy=STRATEGY, reason=reason)
-    return state_as_operator(CancelAllIntent(intent_id=chosen_id(manner), symbol=named, meta=meta), manner)
+    intent = CancelAllIntent(
+        intent_id=chosen_id(manner),
+        symbol=None if symbol is None else Symbol(symbol.upper()),
+        agent=None if agent is None else AgentId(agent),
+        entries_only=entries_only,
+        meta=IntentMeta(strategy=STRATEGY, reason=reason),
+    )
+    return state_as_operator(intent, manner)
 
 
 def close(

@@ -6,7 +6,7 @@ from litestar import Response, delete, patch, post
 from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 
-from contracts.ids import IntentId, OrderId, Symbol, is_token
+from contracts.ids import TOKEN_PATTERN, AgentId, IntentId, OrderId, Symbol, is_token
 from contracts.intents import CancelAllIntent, IntentMeta
 from contracts.reasons import RefusalCode
 from services.gateway.access import ApiRequest
@@ -48,6 +48,18 @@ DRY_RUN = Parameter(
     description="Only say how it would be decided: nothing is sent, nothing is set aside.",
 )
 SYMBOL = Parameter(name="symbol", where="query", schema={"type": "string"}, description="Only orders in this symbol.")
+AGENT = Parameter(
+    name="agent",
+    where="query",
+    schema={"type": "string", "pattern": TOKEN_PATTERN},
+    description="Only this agent's orders; others than one's own only an operator may name.",
+)
+ENTRIES_ONLY = Parameter(
+    name="entries_only",
+    where="query",
+    schema={"type": "boolean", "default": False},
+    description="Leave working what reduces a position.",
+)
 ReasonParameter = Annotated[str | None, QueryParameter(max_length=REASON_CHARS_MAX)]
 
 _REPLACE = Operation(
@@ -84,7 +96,7 @@ _CANCEL_ALL = Operation(
     name="cancelAllOrders",
     summary="Ask to cancel every open order of the key's agent; operators cancel everybody's.",
     scope=Scope.TRADE,
-    parameters=(SYMBOL, CLIENT_INTENT_ID, REASON),
+    parameters=(SYMBOL, AGENT, ENTRIES_ONLY, CLIENT_INTENT_ID, REASON),
     answers={
         200: (CancelAllAnswer, "Decided: the broker is asked to cancel `order_ids`, which may be none."),
         ACCEPTED: PENDING,
@@ -128,16 +140,23 @@ async def cancel(
 
 
 @delete("/v1/orders", status_code=200, opt=_CANCEL_ALL.as_option())
-async def cancel_all(
+async def cancel_all(  # noqa: PLR0913, PLR0917 - the framework reads each query parameter from the signature
     request: ApiRequest,
     gateway: NamedDependency[Gateway],
     symbol: Annotated[str | None, QueryParameter()] = None,
+    agent: Annotated[str | None, QueryParameter(pattern=TOKEN_PATTERN)] = None,
+    entries_only: Annotated[bool, QueryParameter()] = False,  # noqa: FBT002 - read by name from the query
     client_intent_id: Annotated[str | None, QueryParameter()] = None,
     reason: ReasonParameter = None,
 ) -> Response[CancelAllAnswer] | Response[PendingAnswer]:
     """State a cancel of all and answer with its decision."""
-    named = None if symbol is None else Symbol(symbol)
-    intent = CancelAllIntent(intent_id=read_id(client_intent_id), symbol=named, meta=IntentMeta(reason=reason))
+    intent = CancelAllIntent(
+        intent_id=read_id(client_intent_id),
+        symbol=None if symbol is None else Symbol(symbol),
+        agent=None if agent is None else AgentId(agent),
+        entries_only=entries_only,
+        meta=IntentMeta(reason=reason),
+    )
     trace = traceparent_from(request.headers.get("traceparent"))
     statement = await gateway.clerk.state(request.auth.agent, intent, trace)
     if statement.decided is None:

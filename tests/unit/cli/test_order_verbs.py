@@ -78,11 +78,12 @@ def test_orders_and_positions_that_there_are_can_be_changed(said: list[Any]) -> 
         "cancel lg-1 --reason why",
         "cancel-all",
         "cancel-all --symbol aapl",
+        "cancel-all --agent demo --entries-only",
         "close aapl",
         "close AAPL --percent 12.5 --dry-run",
     ):
         assert main(line.split()) == 0
-    replaced, canceled, everything, some, close, part = said
+    replaced, canceled, everything, some, theirs, close, part = said
     assert isinstance(replaced, ReplaceIntent)
     assert (replaced.order_id, replaced.qty, replaced.limit_price) == ("lg-1", D(5), D(190))
     assert (replaced.stop_price, replaced.trail, replaced.time_in_force) == (D(180), D("1.5"), TimeInForce.GTC)
@@ -90,6 +91,7 @@ def test_orders_and_positions_that_there_are_can_be_changed(said: list[Any]) -> 
     assert canceled.meta.reason == "why"
     assert isinstance(everything, CancelAllIntent)
     assert (everything.symbol, some.symbol) == (None, "AAPL")
+    assert (some.agent, some.entries_only, theirs.agent, theirs.entries_only) == (None, False, "demo", True)
     assert isinstance(close, CloseIntent)
     assert (close.symbol, close.qty, close.percent, part.percent) == ("AAPL", None, None, D("12.5"))
 

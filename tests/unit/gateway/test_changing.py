@@ -273,3 +273,11 @@ async def test_conditions_reach_every_kind_of_intent(world: World):
         assert (intent.expected_price, intent.price_tolerance_bps) == (Decimal("189.1"), Decimal(5))
 
     assert (await world.submit(client_intent_id="i-4", if_position="1_0")).status_code == 400
+
+
+async def test_a_cancel_of_all_may_name_an_agent_and_leave_exits_alone(world: World):
+    answer = await world.call("DELETE", "/v1/orders?client_intent_id=i-1&agent=demo&entries_only=true")
+    assert answer.status_code == 200
+    intent = await stated(world, "i-1")
+    assert (intent.agent, intent.entries_only) == ("demo", True)
+    assert (await world.call("DELETE", "/v1/orders?agent=a.b")).status_code == 400
