@@ -1,7 +1,8 @@
 """Starts the OMS process."""
 
-from services.oms.wiring import serve
+from services.oms.wiring import OmsProcess
 from services.runtime.process import run
 
 if __name__ == "__main__":
-    run("oms", serve)
+    oms = OmsProcess()
+    run("oms", oms.serve, beside=oms.guard)

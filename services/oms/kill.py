@@ -1,48 +1,111 @@
-"""The kill switch on both planes, and the sweep that cancels what still works.
+"""The kill switches on three planes: heard at once, stored for good, and the file that needs no NATS.
 
-A plain subscription hears an operator's word ahead of any backlog; the journal holds it for good. The switch is
-on while either says so: a word heard counts until the journal has told it too.
+A plain subscription hears an operator's word ahead of any backlog; the journal holds it. A switch is on while either
+says so: a word heard counts until the journal has told it too. The kill file counts while it is there, and longer:
+until the journal has its word.
 """
 
 import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
 
 from contracts.codec import JournalEvent, UndecodableError, decode_event
 from contracts.controls import KillEngaged, KillReleased
 from contracts.enums import KillMode
+from contracts.ids import EXTERNAL, Symbol
+from contracts.scopes import ACCOUNT, Scope
 from projections.order_state import OrderState
+from projections.standing import Whose, is_wider, scopes_over, switch_of
 from services.oms.core import OmsCore
+from services.runtime.kill_file import FileWord
+from services.runtime.ports import Clock
 
-_WIDTH = {KillMode.BLOCK_NEW: 1, KillMode.CANCEL_ALL: 2, KillMode.FLATTEN: 3}
+
+class Word(NamedTuple):
+    """One switch that is on; `seq` is where the journal says so, None while only another plane does."""
+
+    scope: Scope
+    mode: KillMode
+    seq: int | None
+
+    @property
+    def cancels(self) -> bool:
+        """Say whether everything that works in the scope must be canceled."""
+        return self.mode is not KillMode.BLOCK_NEW
+
+    @property
+    def flattens(self) -> bool:
+        """Say whether every position in the scope must be closed, too."""
+        return self.mode is KillMode.FLATTEN
+
+
+class Hearing(NamedTuple):
+    """When a word came by the fast plane, which shut the gate in the same step: by the wall and on the way."""
+
+    at: datetime
+    monotonic_ms: int
 
 
 class KillSwitch:
-    """Says whether an order may be sent, and wakes whoever waits for the switch to move."""
+    """Says whether an order may be sent, and wakes whoever waits for a switch to move."""
 
-    def __init__(self, core: OmsCore) -> None:
+    def __init__(self, core: OmsCore, clock: Clock) -> None:
         """Stand on what the journal says."""
         self._core = core
-        self._heard: list[KillEngaged] = []
+        self._clock = clock
+        self._heard: dict[KillEngaged, Hearing] = {}
+        self._file: FileWord | None = None
         self.moved = asyncio.Event()
 
     @property
     def mode(self) -> KillMode | None:
-        """Give the widest mode that is engaged on either plane."""
-        stored = self._core.state.account.kill
-        modes = [word.mode for word in (*self._heard, *([stored] if stored else []))]
-        return max(modes, key=_WIDTH.__getitem__, default=None)
+        """Give the widest mode of the account's own switch."""
+        modes = [word.mode for word in self.words() if word.scope == ACCOUNT]
+        return max(modes, key=tuple(KillMode).index, default=None)
 
     @property
     def cancels(self) -> bool:
-        """Say whether everything that works must be canceled."""
-        return self.mode in {KillMode.CANCEL_ALL, KillMode.FLATTEN}
+        """Say whether anything that works must be canceled, in any scope."""
+        return any(word.cancels for word in self.words())
+
+    def words(self) -> Iterator[Word]:
+        """Yield what is in force: what stands in the journal, and what another plane says beyond that."""
+        kills = self._core.state.account.standing.kills
+        for scope, kill in kills.items():
+            yield Word(scope, kill.event.mode, kill.seq)
+        for said in self._heard:
+            if self._goes_beyond(switch_of(said.scope), said.mode):
+                yield Word(switch_of(said.scope), said.mode, None)
+        if self._file is not None and self._goes_beyond(ACCOUNT, self._file.mode):
+            yield Word(ACCOUNT, self._file.mode, None)
+
+    def _goes_beyond(self, scope: Scope, mode: KillMode) -> bool:
+        stored = self._core.state.account.standing.kills.get(scope)
+        return stored is None or is_wider(mode, stored.event.mode)
 
     def blocks(self, order: OrderState) -> bool:
         """Say whether an order may not be sent: while killed only what reduces a position may."""
-        return self.mode is not None and not order.reduces
+        return not order.reduces and any(self._over(whose_of(order)))
 
-    def spares(self, order: OrderState) -> bool:
-        """Say whether an order was approved after the kill to reduce a position, so the sweep lets it work."""
-        return order.reduces and order.decision_seq > self._core.state.account.kill_seq
+    def ends(self, order: OrderState) -> bool:
+        """Say whether an order may not go on working; one approved after the kill to reduce a position may."""
+        return any(
+            word.cancels and not (order.reduces and word.seq is not None and order.decision_seq > word.seq)
+            for word in self._over(whose_of(order))
+        )
+
+    def ends_foreign(self, symbol: Symbol) -> bool:
+        """Say whether an order that the journal does not know may not go on working."""
+        return any(word.cancels for word in self._over(foreign(symbol)))
+
+    def flattens(self, order: OrderState) -> bool:
+        """Say whether the position that an order is about must be closed."""
+        return any(word.flattens for word in self._over(whose_of(order)))
+
+    def _over(self, whose: Whose) -> Iterator[Word]:
+        scopes = scopes_over(whose)
+        return (word for word in self.words() if word.scope in scopes)
 
     def hear(self, body: bytes) -> None:
         """Take an operator's word off the wire; what cannot be read stops the journal's reader, not this one."""
@@ -51,13 +114,37 @@ class KillSwitch:
         except UndecodableError:
             return
         if isinstance(event, KillEngaged):
-            self._heard.append(event)
+            self._heard.setdefault(event, Hearing(self._clock.now(), self._clock.monotonic_ms()))
             self.moved.set()
 
-    def read(self, event: JournalEvent) -> None:
-        """Hear what the core just read from the journal: it now speaks for the words of the other plane."""
-        if isinstance(event, KillEngaged):
-            self._heard = [word for word in self._heard if word != event]
+    def see_file(self, word: FileWord | None) -> None:
+        """Take what the kill file says now, nothing when there is none."""
+        if word != self._file:
+            self._file = word
             self.moved.set()
-        elif isinstance(event, KillReleased):
-            self._heard = [word for word in self._heard if word.at > event.at]
+
+    def lacks_record(self) -> FileWord | None:
+        """Give what the kill file says and the journal does not yet."""
+        word = self._file
+        return word if word is not None and self._goes_beyond(ACCOUNT, word.mode) else None
+
+    def read(self, event: JournalEvent) -> Hearing | None:
+        """Hear what the core just read: the journal now speaks for the other plane; say when that one spoke."""
+        if isinstance(event, KillEngaged):
+            self.moved.set()
+            return self._heard.pop(event, None)
+        if isinstance(event, KillReleased):
+            scope = switch_of(event.scope)
+            heard = self._heard.items()
+            self._heard = {w: h for w, h in heard if w.at > event.at or switch_of(w.scope) != scope}
+        return None
+
+
+def whose_of(order: OrderState) -> Whose:
+    """Say whose order it is, and in what."""
+    return Whose(order.agent, order.strategy, order.terms.symbol)
+
+
+def foreign(symbol: Symbol) -> Whose:
+    """Say whose an order is that the journal does not know."""
+    return Whose(EXTERNAL, None, symbol)

@@ -5,6 +5,7 @@ of the order's and the decision's, so whether it ever arrived can be looked up, 
 """
 
 import asyncio
+from functools import partial
 from typing import assert_never
 
 from contracts.enums import EndCause, OrderStatus
@@ -108,7 +109,10 @@ class Replacer:
                     await self._desk.tell(order.order_id, ReplaceFailed(cause))
                 return not is_first
             self._desk.require_lease()
-            outcome = await self._broker.replace(order.broker_order_id, new_id, changes, reduces=order.reduces)
+            may_go = partial(self._may_go, order)
+            outcome = await self._broker.replace(
+                order.broker_order_id, new_id, changes, reduces=order.reduces, still_may=may_go
+            )
         match outcome:
             case ReplaceAccepted() | Ambiguous():
                 return True
@@ -163,6 +167,10 @@ class Replacer:
         elif misses >= self._waits.misses_to_give_up:
             await self._desk.tell(order_id, ReplaceFailed(EndCause.NEVER_ARRIVED))
         return False
+
+    def _may_go(self, order: OrderState) -> bool:
+        """Ask again when the connection is there: waiting for it took its time."""
+        return self._blocked(order) is None
 
     def _blocked(self, order: OrderState) -> str | None:
         """Say why new terms may not be asked for at this moment."""

@@ -5,6 +5,7 @@ before its bytes do. An order in doubt stays UNKNOWN until the broker says what 
 """
 
 import asyncio
+from functools import partial
 
 from contracts.enums import EndCause, OrderStatus
 from contracts.ids import AgentId, OrderId
@@ -147,7 +148,9 @@ class Sender:
             if (cause := self._blocked(order)) is not None:
                 return order if perhaps_again else await self._desk.tell(order_id, Blocked(cause))
             self._desk.require_lease()
-            outcome = await self._broker.submit(order_id, order.terms, reduces=order.reduces)
+            outcome = await self._broker.submit(
+                order_id, order.terms, reduces=order.reduces, still_may=partial(self._may_go, order)
+            )
             if not isinstance(outcome, (RateLimited, NotSent)):
                 if isinstance(outcome, Rejected) and (perhaps_again or order.status is OrderStatus.UNKNOWN):
                     self._refused[order_id] = outcome
@@ -232,6 +235,10 @@ class Sender:
     def _is_unsent(self, order_id: OrderId) -> bool:
         order = self._desk.order(order_id)
         return order is not None and is_unsent(order)
+
+    def _may_go(self, order: OrderState) -> bool:
+        """Ask again when the connection is there: waiting for it took its time."""
+        return self._blocked(order) is None
 
     def _blocked(self, order: OrderState) -> EndCause | None:
         """Say why an order may not go to the broker at this moment."""

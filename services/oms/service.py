@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from contracts.base import Event
 from contracts.broker import BrokerLinkChanged, Throttled
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted
+from contracts.controls import BreakAccepted, KillEngaged
 from contracts.decisions import Decision
 from contracts.enums import Action, Outcome
 from contracts.ids import EXTERNAL
@@ -35,10 +35,11 @@ from services.oms.decider import Updated
 from services.oms.desk import OrderDesk
 from services.oms.fills import is_behind, is_doubtful
 from services.oms.kill import KillSwitch
+from services.oms.proof import ProofDesk
 from services.oms.reconciler import Hands, Reconciler
 from services.oms.sender import Sender
 from services.oms.state import is_unsent, to_cancel
-from services.oms.sweep import Sweep, SweepWaits
+from services.oms.sweep import Sweep, SweepParts, SweepWaits
 from services.oms.waits import SenderWaits
 from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
 
@@ -94,7 +95,9 @@ class Oms:
         self._waits = waits or OmsWaits()
         self._desk = OrderDesk(ports.journal, core, ports.clock, ports.lease)
         self._sender = Sender(ports.broker, self._desk, kill, ports.clock, self._waits.sender)
-        self._sweep = Sweep(ports.broker, self._desk, self._sender, kill, core, self._waits.sweep)
+        self._proof = ProofDesk(ports.broker, self._desk, kill, core, ports.clock, ports.log)
+        parts = SweepParts(self._desk, self._sender, kill, self._proof)
+        self._sweep = Sweep(ports.broker, core, parts, self._waits.sweep)
         self._keeper = Bookkeeper(ports.broker, self._desk, core, ports.clock, ports.journal.account)
         self._breaks = BreakDesk(self._desk, core, ports.log)
         hands = Hands(self._desk, self._sender, self._keeper, self._breaks)
@@ -139,8 +142,10 @@ class Oms:
             self._desk.has_read_to()
 
     def _after_event(self, seq: int, event: JournalEvent) -> None:
-        self._kill.read(event)
+        heard = self._kill.read(event)
         match event:
+            case KillEngaged():
+                self._proof.owe(event, seq, heard)
             case OrderEvent(order_id=order_id):
                 self._desk.has_read(seq, order_id)
                 if self._live and isinstance(event, _MOVES_TOTALS) and self._breaks.concerns(order_id):
@@ -175,8 +180,8 @@ class Oms:
         for order in self._core.state.all_orders():
             if self._breaks.concerns(order.order_id):
                 self._spawn(self._breaks.check_fill(order.order_id))
-        if self._kill.cancels:
-            self._kill.moved.set()
+        self._proof.owe_rest()
+        self._kill.moved.set()
 
     def _take_up_doubts(self) -> None:
         """Ask about every order that may or may not have reached the broker; a predecessor may have sent it."""
@@ -305,6 +310,8 @@ class Oms:
                 link="up" if self._link_up else "down",
                 reconciled_at=self._reconciled_at,
                 kill=self._kill.mode,
+                kills={word.scope: word.mode for word in self._kill.words()},
+                kills_not_done=self._proof.late,
                 budget=self._ports.budget(),
             )
             await self._tell_of_throttling()

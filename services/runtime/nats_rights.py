@@ -76,7 +76,7 @@ def operator_rights(accounts: Sequence[AccountId]) -> Rights:
 _WRITES = {
     "gateway": ("intent.{a}.*.*", "acct.{a}.control", "acct.{a}.epoch.gateway", "$SRV.>"),
     "risk": ("acct.{a}.decision.>", "acct.{a}.epoch.risk"),
-    "oms": ("acct.{a}.order.>", "acct.{a}.broker", "acct.{a}.epoch.oms"),
+    "oms": ("acct.{a}.order.>", "acct.{a}.broker", "acct.{a}.control", "acct.{a}.epoch.oms"),
     "regime": ("quote.>", "bar.>", "status.>", "stats.>", "regime.>"),
     "audit": ("acct.{a}.audit", "acct.{a}.epoch.audit"),
 }

@@ -195,11 +195,11 @@ async def _with(beside: Coroutine[Any, Any, None], being: Coroutine[Any, Any, in
 
 
 async def _connected(
-    url: str, name: str, seed: str, on_error: ErrorSink, *, reconnect: bool, patient: bool
+    settings: Settings, name: str, seed: str, on_error: ErrorSink, *, reconnect: bool, patient: bool
 ) -> Connection:
     while True:
         try:
-            return await connect(url, name, seed, reconnect=reconnect, on_error=on_error)
+            return await connect(settings.nats_url, name, seed, reconnect=reconnect, on_error=on_error)
         except JournalUnavailableError:
             if not patient:
                 raise

@@ -66,7 +66,7 @@ async def serve_oms(runtime: SimulatedRuntime) -> None:
     """Be the OMS as its own wiring would have it, at the simulated venue."""
     lease = await hold_right_to_write(runtime, Role.OMS)
     core = OmsCore()
-    kill = KillSwitch(core)
+    kill = KillSwitch(core, runtime.clock)
     ports = OmsPorts(runtime.journal, runtime.snapshots, runtime.broker, runtime.clock, lease, runtime.log)
     await runtime.connection.subscribe_raw(
         subjects.control(runtime.account), lambda _subject, _reply, body, _headers: kill.hear(body)

@@ -36,6 +36,7 @@ from services.oms.brokers.port import (
     ReplaceAccepted,
     ReplaceOutcome,
     ReplaceRefused,
+    StillMay,
     StreamReport,
     SubmitOutcome,
 )
@@ -190,13 +191,25 @@ class VenuePort:
         self._clock = clock
         self._loop = process.server.loop
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
+    async def submit(
+        self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False, still_may: StillMay | None = None
+    ) -> SubmitOutcome:
+        if still_may is not None and not still_may():
+            return NotSent(detail="called back")
         sent = self._sent(order_id, terms)
         return await self._write(f"submit {order_id}", lambda: self._take(sent, terms), self._wire.sent, sent)
 
     async def replace(
-        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+        self,
+        broker_order_id: str,
+        replacement_id: OrderId,
+        changes: Changes,
+        *,
+        reduces: bool = False,
+        still_may: StillMay | None = None,
     ) -> ReplaceOutcome:
+        if still_may is not None and not still_may():
+            return NotSent(detail="called back")
         sent = self._sent(replacement_id, None)
         what = f"replace {broker_order_id} by {replacement_id}"
         act = partial(self._take_replace, broker_order_id, replacement_id, changes)

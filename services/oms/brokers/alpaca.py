@@ -33,12 +33,14 @@ from services.oms.brokers.port import (
     ReplaceAccepted,
     ReplaceOutcome,
     ReplaceRefused,
+    StillMay,
     StreamReport,
     SubmitOutcome,
 )
 
 _OK = 200
 _NO_CONTENT = 204
+_MULTI_STATUS = 207
 _CLIENT_ERROR = 400
 _NOT_FOUND = 404
 _REQUEST_TIMEOUT = 408
@@ -60,10 +62,12 @@ class AlpacaBroker:
         self._http = http
         self._socket = socket
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
+    async def submit(
+        self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False, still_may: StillMay | None = None
+    ) -> SubmitOutcome:
         """POST the order once; whatever leaves its fate open is `Ambiguous`, a repeated id is the order itself."""
         body = requests.order_request(order_id, terms)
-        answer = await self._write("POST", "/v2/orders", body, _purpose(reduces=reduces))
+        answer = await self._write("POST", "/v2/orders", body, _purpose(reduces=reduces), still_may)
         if not isinstance(answer, Answer):
             return answer
         if _is_repeated_or_malformed(answer):
@@ -75,12 +79,26 @@ class AlpacaBroker:
         answer = await self._write("DELETE", f"/v2/orders/{broker_order_id}", None, Purpose.EXIT)
         return _cancel_outcome(answer) if isinstance(answer, Answer) else answer
 
+    async def cancel_all(self) -> CancelOutcome:
+        """DELETE all orders once; 207 names an outcome for each, but only the open orders show what came of it."""
+        answer = await self._write("DELETE", "/v2/orders", None, Purpose.EXIT)
+        if isinstance(answer, Answer) and answer.status == _MULTI_STATUS:
+            return CancelAccepted()
+        return _cancel_outcome(answer) if isinstance(answer, Answer) else answer
+
     async def replace(
-        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+        self,
+        broker_order_id: str,
+        replacement_id: OrderId,
+        changes: Changes,
+        *,
+        reduces: bool = False,
+        still_may: StillMay | None = None,
     ) -> ReplaceOutcome:
         """PATCH the order once; 200 means that the request was taken, and a repeated id that it was taken before."""
         body = requests.replace_request(replacement_id, changes)
-        answer = await self._write("PATCH", f"/v2/orders/{broker_order_id}", body, _purpose(reduces=reduces))
+        path = f"/v2/orders/{broker_order_id}"
+        answer = await self._write("PATCH", path, body, _purpose(reduces=reduces), still_may)
         if not isinstance(answer, Answer):
             return answer
         if _is_repeated_or_malformed(answer):
@@ -190,11 +208,11 @@ class AlpacaBroker:
         raise BrokerUnreachableError(f"more than {_PAGES_MAX} pages of orders")
 
     async def _write(
-        self, method: str, path: str, body: bytes | None, purpose: Purpose
+        self, method: str, path: str, body: bytes | None, purpose: Purpose, still_may: StillMay | None = None
     ) -> Answer | Ambiguous | RateLimited | NotSent:
         """Send one request that writes; what came back, or why nothing did."""
         try:
-            return await self._http.send(method, path, body=body, purpose=purpose)
+            return await self._http.send(method, path, body=body, purpose=purpose, still_may=still_may)
         except BudgetSpentError as error:
             return RateLimited(retry_after_ms=error.wait_ms)
         except NotSentError as error:

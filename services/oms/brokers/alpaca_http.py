@@ -6,7 +6,7 @@ message.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from services.oms.brokers.budget import Purpose, RateLimitTold, RequestBudget
@@ -95,6 +95,7 @@ class AlpacaHttp:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         purpose: Purpose | None = None,
+        still_may: Callable[[], bool] | None = None,
     ) -> Answer:
         """Send one request; raise `NotSentError` before the first byte left, `NoAnswerError` after.
 
@@ -106,7 +107,7 @@ class AlpacaHttp:
         told = _NOTHING_TOLD
         try:
             request = self._requests.write(method, path, params, body)
-            answer = await self._pool.send(request, may_repeat=method in _MAY_REPEAT)
+            answer = await self._pool.send(request, may_repeat=method in _MAY_REPEAT, still_may=still_may)
             told = self._told(answer.headers)
             return Answer(answer.status, answer.body, self._wait_ms(answer, purpose))
         finally:

@@ -7,6 +7,7 @@ written is `NotSentError`, whatever came after is `NoAnswerError`. No redirects,
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 
 from aiohappyeyeballs import start_connection
 
@@ -39,8 +40,12 @@ class HttpPool:
         self._all_lost = asyncio.Event()
         self._all_lost.set()
 
-    async def send(self, request: bytes, *, may_repeat: bool) -> HttpAnswer:
+    async def send(
+        self, request: bytes, *, may_repeat: bool, still_may: Callable[[], bool] | None = None
+    ) -> HttpAnswer:
         """Give the answer to a request, all within the time for an answer.
+
+        Waiting for a connection takes its time, so `still_may` is asked in the very step that writes the request.
 
         A server may close a kept connection at the very moment we write to it. A request that changes nothing when it
         comes twice may then be sent once more on a fresh connection, if no byte of an answer had come.
@@ -50,7 +55,11 @@ class HttpPool:
         try:
             kept = self._newest_idle()
             if kept is None:
-                return await self._exchange(await self._connect(until_ms), request, until_ms)
+                kept = await self._connect(until_ms)
+                may_repeat = False
+            if still_may is not None and not still_may():
+                self._keep(kept)
+                raise NotSentError("called back before it was written")
             try:
                 return await self._exchange(kept, request, until_ms)
             except NothingCameError:
@@ -88,11 +97,15 @@ class HttpPool:
 
     async def _exchange(self, connection: HttpConnection, request: bytes, until_ms: int) -> HttpAnswer:
         answer = await connection.exchange(request, until_ms)
+        self._keep(connection)
+        return answer
+
+    def _keep(self, connection: HttpConnection) -> None:
+        """Keep a connection for the next request."""
         if connection.is_usable:
             self._idle[connection] = self._now_ms()
             if self._sweep is None:
                 self._sweep = self._loop.call_later(IDLE_MS_MAX / 1000, self._drop_overdue)
-        return answer
 
     async def _repeat(self, request: bytes, until_ms: int) -> HttpAnswer:
         """Send once more; that nothing left this time says nothing about the first."""

@@ -40,6 +40,7 @@ from services.oms.brokers.port import (
     ReplaceAccepted,
     ReplaceOutcome,
     ReplaceRefused,
+    StillMay,
     StreamReport,
     SubmitOutcome,
 )
@@ -95,8 +96,11 @@ class MemoryBroker:
         terms: OrderTerms,
         *,
         reduces: bool = False,  # noqa: ARG002 - nothing runs short here
+        still_may: StillMay | None = None,
     ) -> SubmitOutcome:
         """Take an order, or suffer the next fault."""
+        if still_may is not None and not still_may():
+            return NotSent(detail="called back")
         fault = self._next_fault("submit")
         if (failed := _unsent(fault)) is not None:
             return failed
@@ -118,8 +122,11 @@ class MemoryBroker:
         changes: Changes,
         *,
         reduces: bool = False,  # noqa: ARG002 - nothing runs short here
+        still_may: StillMay | None = None,
     ) -> ReplaceOutcome:
         """Give an order new terms at once, unless it cannot have them or requests linger."""
+        if still_may is not None and not still_may():
+            return NotSent(detail="called back")
         fault = self._next_fault("replace")
         if (failed := _unsent(fault)) is not None:
             return failed

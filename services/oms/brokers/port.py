@@ -4,7 +4,7 @@ Closed words are our enums; a broker's own statuses and event names stay text, b
 and an order must survive that. Times are UTC, money and quantities Decimal.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -172,6 +172,8 @@ class ReplaceRefused(Report, frozen=True, kw_only=True):
     detail: str
 
 
+type StillMay = Callable[[], bool]
+"""Says whether a request may still go; asked in the same step that hands its bytes to the socket."""
 type SubmitOutcome = Accepted | Rejected | Ambiguous | RateLimited | NotSent
 type CancelOutcome = CancelAccepted | CancelRefused | Ambiguous | RateLimited | NotSent
 type ReplaceOutcome = ReplaceAccepted | ReplaceRefused | Ambiguous | RateLimited | NotSent
@@ -212,8 +214,13 @@ type StreamReport = BrokerUpdate | LinkUp | LinkDown
 class Broker(Protocol):
     """A broker's trading side; writes answer with an outcome, reads raise `BrokerUnreachableError`."""
 
-    async def submit(self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
-        """Send one order once, under our id; never tries again by itself. One that `reduces` goes before new risk."""
+    async def submit(
+        self, order_id: OrderId, terms: OrderTerms, *, reduces: bool = False, still_may: StillMay | None = None
+    ) -> SubmitOutcome:
+        """Send one order once, under our id; never tries again by itself. One that `reduces` goes before new risk.
+
+        It is not sent if it may no longer go when its turn and its connection have come.
+        """
         ...
 
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
@@ -221,7 +228,13 @@ class Broker(Protocol):
         ...
 
     async def replace(
-        self, broker_order_id: str, replacement_id: OrderId, changes: Changes, *, reduces: bool = False
+        self,
+        broker_order_id: str,
+        replacement_id: OrderId,
+        changes: Changes,
+        *,
+        reduces: bool = False,
+        still_may: StillMay | None = None,
     ) -> ReplaceOutcome:
         """Ask once for new terms under an id of ours for the new order; never tries again by itself."""
         ...

@@ -45,7 +45,7 @@ class Venue:
         self.broker = MemoryBroker(self.clock, replacement_carries_fills=carries)
         self.core = OmsCore()
         lease = MemoryLease(1)
-        kill = KillSwitch(self.core)
+        kill = KillSwitch(self.core, self.clock)
         log: Any = structlog.get_logger("mangled")
         self.desk = OrderDesk(self.journal, self.core, self.clock, lease)
         self.sender = Sender(self.broker, self.desk, kill, self.clock, WAITS)

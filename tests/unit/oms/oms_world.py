@@ -17,6 +17,8 @@ from contracts.decisions import Decision
 from contracts.enums import KillMode, Role
 from contracts.ids import OrderId
 from contracts.orders import OrderEvent
+from contracts.scopes import ACCOUNT as WHOLE
+from contracts.scopes import Scope
 from projections.order_state import OrderState
 from services.oms.brokers.memory import MemoryBroker
 from services.oms.core import OmsCore
@@ -52,7 +54,7 @@ class OmsWorld:
         self.broker.quote(AAPL, Decimal("99.90"), Decimal("100.10"))
         self.epoch = 0
         self.facts: dict[str, Any] = {}
-        self.kill = KillSwitch(OmsCore())
+        self.kill = KillSwitch(OmsCore(), self.clock)
         self.core = OmsCore()
         self.lease = MemoryLease(0)
 
@@ -85,7 +87,7 @@ class OmsWorld:
         taken = EpochTaken(epoch=self.epoch, at=NOW, role=Role.OMS, owner="test", code_version="test")
         await self.journal.append(subjects.epoch(ACCOUNT, Role.OMS), taken)
         self.core = OmsCore()
-        self.kill = KillSwitch(self.core)
+        self.kill = KillSwitch(self.core, self.clock)
         log = structlog.get_logger("oms-test")
         ports = OmsPorts(self.journal, self.snapshots, self.broker, self.clock, self.lease, log)
         await rebuild(self.core, ports)
@@ -105,16 +107,16 @@ class OmsWorld:
         assert decision.order_id is not None
         return decision.order_id
 
-    async def engage(self, mode: KillMode, *, heard: bool = True, stored: bool = True) -> None:
+    async def engage(self, mode: KillMode, scope: Scope = WHOLE, *, heard: bool = True, stored: bool = True) -> None:
         """Pull the kill switch, on both planes or on one."""
-        event = KillEngaged(epoch=0, at=self.clock.now(), mode=mode, by="operator", reason="test")
+        event = KillEngaged(epoch=0, at=self.clock.now(), mode=mode, by="operator", reason="test", scope=scope)
         if heard:
             self.kill.hear(encode(event))
         if stored:
             await self.journal.append(subjects.control(ACCOUNT), event)
 
-    async def release(self) -> None:
-        event = KillReleased(epoch=0, at=self.clock.now(), by="operator", reason="test")
+    async def release(self, scope: Scope = WHOLE) -> None:
+        event = KillReleased(epoch=0, at=self.clock.now(), by="operator", reason="test", scope=scope)
         await self.journal.append(subjects.control(ACCOUNT), event)
 
     def story(self, order_id: OrderId) -> list[str]:

@@ -9,7 +9,7 @@ from contracts.enums import EndCause, KillMode, Side
 from contracts.ids import OrderId
 from contracts.orders import OrderTerms
 from services.oms.brokers.memory import Fault
-from services.oms.brokers.port import BrokerThrottledError, CancelOutcome, RateLimited, SubmitOutcome
+from services.oms.brokers.port import BrokerThrottledError, CancelOutcome, RateLimited, StillMay, SubmitOutcome
 from services.oms.sender import SUBMITS_IN_FLIGHT_MAX
 from tests.unit.oms.oms_world import OmsWorld
 from tests.unit.oms.order_stories import AAPL, cancel_decision, decision, terms
@@ -29,11 +29,13 @@ class Halting:
         self._submit = world.broker.submit
         world.broker.submit = self.submit
 
-    async def submit(self, order_id: OrderId, wanted: OrderTerms, *, reduces: bool = False) -> SubmitOutcome:
+    async def submit(
+        self, order_id: OrderId, wanted: OrderTerms, *, reduces: bool = False, still_may: StillMay | None = None
+    ) -> SubmitOutcome:
         if self.on and not reduces:
             self.turned_away += 1
             return RateLimited(retry_after_ms=60_000)
-        return await self._submit(order_id, wanted, reduces=reduces)
+        return await self._submit(order_id, wanted, reduces=reduces, still_may=still_may)
 
 
 async def test_an_order_whose_decision_expires_while_it_waits_is_expired_and_never_sent_late():

@@ -36,9 +36,12 @@ def test_every_agent_has_an_account_of_its_own_even_when_names_could_run_togethe
     assert text.count('"AGENT.a_b.c" {') == text.count('"AGENT.a.b_c" {') == 1
 
 
-def test_no_right_to_write_a_journal_is_shared_by_two_processes():
-    written = [r for p in PROCESSES for r in process_rights(p, [PAPER]).publish if r.startswith("acct.")]
+def test_no_right_to_write_a_journal_is_shared_by_two_processes_but_that_to_state_controls():
+    rights = [(p, r) for p in PROCESSES for r in process_rights(p, [PAPER]).publish if r.startswith("acct.")]
+    written = [right for _, right in rights if right != "acct.paper.control"]
     assert len(written) == len(set(written))
+    # Controls are unfenced, anybody's who may state them: people's through the gateway, the kill file's by the OMS.
+    assert [process for process, right in rights if right == "acct.paper.control"] == ["gateway", "oms"]
 
 
 def test_an_agents_rights_name_the_agent_everywhere():
