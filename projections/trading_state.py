@@ -1,39 +1,173 @@
-"""What an account may do, and why not more; orders that only reduce a position always may."""
+"""What may be traded, and why not more: by account, agent, strategy and symbol.
 
+A scope is in the worst state that anything over it asks for: kill switches halt, what tripped or is not known leaves
+only exits. Orders that only reduce a position always may.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from contracts.base import Moment, Value
+from contracts.broker import BreakFound
 from contracts.enums import BreakKind, TradingState
 from contracts.limits import LimitSet
+from contracts.scopes import ACCOUNT, FIRM, Scope, agent_scope, strategy_scope, symbol_scope
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 
-
-def trading_state_of(state: AccountState) -> tuple[TradingState, tuple[str, ...]]:
-    """Give the trading state with what causes it; an order that nobody approved halts, other breaks reduce."""
-    if halts := (*_halts(state), *_breaks(state, orphans=True)):
-        return TradingState.HALTED, halts
-    breaches = () if (limits := state.bounds) is None else _breaches(state, limits)
-    if causes := (*breaches, *_breaks(state, orphans=False)):
-        return TradingState.REDUCE_ONLY, causes
-    return TradingState.ACTIVE, ()
+_MS = timedelta(milliseconds=1)
+_WORST_FIRST = (TradingState.HALTED, TradingState.REDUCE_ONLY)
 
 
-def _halts(state: AccountState) -> tuple[str, ...]:
+class Cause(Value, frozen=True, kw_only=True):
+    """One thing that keeps a scope from trading freely, and since when, where anybody knows."""
+
+    name: str
+    scope: Scope
+    state: TradingState
+    since: Moment | None = None
+    detail: str = ""
+
+
+class ScopeState(Value, frozen=True, kw_only=True):
+    """What may be traded in one scope, and what causes it; the account's own causes bind every other scope too."""
+
+    scope: Scope
+    state: TradingState
+    causes: tuple[Cause, ...] = ()
+
+
+def trading_state_of(state: AccountState, now: datetime | None = None) -> tuple[TradingState, tuple[str, ...]]:
+    """Give the account's trading state with the names of what causes it; without a time no age is judged."""
+    told = scope_state(state, ACCOUNT, now)
+    return told.state, tuple(cause.name for cause in told.causes if cause.state is told.state)
+
+
+def scope_state(state: AccountState, scope: Scope, now: datetime | None = None) -> ScopeState:
+    """Give what may be traded in one scope, the account included."""
+    own = () if scope == ACCOUNT else tuple(_own_causes(state, scope, now))
+    return _told(scope, (*own, *_account_causes(state, now)))
+
+
+def scope_states(state: AccountState, now: datetime | None = None) -> tuple[ScopeState, ...]:
+    """Give the account's state and that of every agent, strategy and symbol of which anything is known."""
+    account = tuple(_account_causes(state, now))
+    others = (_told(scope, (*_own_causes(state, scope, now), *account)) for scope in _scopes(state))
+    return (_told(ACCOUNT, account), *others)
+
+
+def _told(scope: Scope, causes: tuple[Cause, ...]) -> ScopeState:
+    found = {cause.state for cause in causes}
+    worst = next((one for one in _WORST_FIRST if one in found), TradingState.ACTIVE)
+    return ScopeState(scope=scope, state=worst, causes=causes)
+
+
+def _scopes(state: AccountState) -> tuple[Scope, ...]:
+    """Name agents, then strategies, then symbols: those with a book, a mandate, a switch, a trip or a position."""
+    said = {*state.standing.kills, *state.guard.trips} - {FIRM, ACCOUNT}
+    agents = {agent_scope(agent) for agent in (*state.agents.books, *state.standing.mandates)}
+    strategies = {strategy_scope(name) for name in state.strategies.books}
+    held = {symbol for symbol, position in state.positions.items() if position.qty}
+    symbols = {symbol_scope(symbol) for symbol in (*held, *_in_doubt(state))}
+    return tuple(sorted(said | agents | strategies | symbols))
+
+
+def _in_doubt(state: AccountState) -> tuple[str, ...]:
+    return tuple(symbol for symbol, count in state.unknown_orders.items() if count)
+
+
+def _own_causes(state: AccountState, scope: Scope, now: datetime | None) -> Iterator[Cause]:
+    """Give what one agent, strategy or symbol is kept from trading by, beside what keeps the account."""
+    yield from _kill(state, scope)
+    yield from _trips(state, scope, now)
+    if scope in {symbol_scope(symbol) for symbol in _in_doubt(state)}:
+        yield Cause(name="order_unknown", scope=scope, state=TradingState.REDUCE_ONLY)
+
+
+def _account_causes(state: AccountState, now: datetime | None) -> Iterator[Cause]:
+    yield from _kill(state, FIRM)
+    yield from _kill(state, ACCOUNT)
+    yield from _halts(state)
+    yield from _breaks(state, orphans=True)
+    if (limits := state.bounds) is not None:
+        yield from _breaches(state, limits)
+        yield from _unhealthy(state, limits, now)
+    yield from _breaks(state, orphans=False)
+    yield from _trips(state, ACCOUNT, now)
+
+
+def _kill(state: AccountState, scope: Scope) -> Iterator[Cause]:
+    kill = state.standing.kills.get(scope)
+    if kill is not None:
+        detail = f"{kill.event.mode} by {kill.event.by}: {kill.event.reason}"
+        yield Cause(name="kill_switch", scope=scope, state=TradingState.HALTED, since=kill.event.at, detail=detail)
+
+
+def _trips(state: AccountState, scope: Scope, now: datetime | None) -> Iterator[Cause]:
+    for trip in state.guard.trips.get(scope, ()):
+        if now is None or trip.stands(now):
+            yield Cause(
+                name=f"trip {trip.name}",
+                scope=scope,
+                state=TradingState.REDUCE_ONLY,
+                since=trip.since,
+                detail=trip.detail,
+            )
+
+
+def _halts(state: AccountState) -> Iterator[Cause]:
     halts = {
-        "kill_switch": state.kill is not None,
         "no_limits": state.limits is None,
         "blocked_by_broker": state.observed is not None and state.observed.trading_blocked,
     }
-    return tuple(name for name, holds in halts.items() if holds)
+    for name, holds in halts.items():
+        if holds:
+            yield Cause(name=name, scope=ACCOUNT, state=TradingState.HALTED)
 
 
-def _breaches(state: AccountState, limits: LimitSet) -> tuple[str, ...]:
+def _breaches(state: AccountState, limits: LimitSet) -> Iterator[Cause]:
     loss_usd, fall_usd = daily_loss_usd(state), drawdown_usd(state)
     breached = {
         "daily_loss": loss_usd is not None and loss_usd >= limits.max_daily_loss_usd,
         "drawdown": fall_usd is not None and fall_usd >= limits.max_drawdown_usd,
         "account_unknown": loss_usd is None or fall_usd is None,
     }
-    return tuple(name for name, holds in breached.items() if holds)
+    for name, holds in breached.items():
+        if holds:
+            yield Cause(name=name, scope=ACCOUNT, state=TradingState.REDUCE_ONLY)
 
 
-def _breaks(state: AccountState, *, orphans: bool) -> tuple[str, ...]:
-    named = (name for name, found in state.breaks.items() if (found.kind is BreakKind.ORPHAN) is orphans)
-    return tuple(f"break {name}" for name in sorted(named))
+def _unhealthy(state: AccountState, limits: LimitSet, now: datetime | None) -> Iterator[Cause]:
+    """Give what is too old, or blind: safety that does not work is a reason by itself."""
+    observed, guard = state.observed, state.guard
+    told = {
+        "account_stale": (observed and observed.at, limits.account_age_max_ms if observed else None),
+        "reconciliation_stale": (guard.reconciled_at, limits.reconciliation_age_max_ms),
+        "audit_stale": (guard.watched and guard.watched.at, limits.audit_age_max_ms),
+    }
+    for name, (at, allowed_ms) in told.items():
+        if allowed_ms is not None and _is_old(at, allowed_ms, now):
+            yield Cause(name=name, scope=ACCOUNT, state=TradingState.REDUCE_ONLY, since=at)
+    if guard.watched is not None and guard.watched.blind and limits.audit_age_max_ms is not None:
+        watched = guard.watched
+        yield Cause(
+            name="audit_blind",
+            scope=ACCOUNT,
+            state=TradingState.REDUCE_ONLY,
+            since=watched.at,
+            detail=watched.detail,
+        )
+
+
+def _is_old(at: datetime | None, allowed_ms: int, now: datetime | None) -> bool:
+    return at is None or (now is not None and abs(now - at) > allowed_ms * _MS)
+
+
+def _breaks(state: AccountState, *, orphans: bool) -> Iterator[Cause]:
+    asked = TradingState.HALTED if orphans else TradingState.REDUCE_ONLY
+    for name, found in sorted(state.breaks.items()):
+        if (found.kind is BreakKind.ORPHAN) is orphans:
+            yield Cause(name=f"break {name}", scope=ACCOUNT, state=asked, since=found.since, detail=_words(found))
+
+
+def _words(found: BreakFound) -> str:
+    return f"ours {found.ours}, the broker's {found.theirs}"

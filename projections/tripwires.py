@@ -52,10 +52,11 @@ def after_observation(state: AccountState, seen: AccountObserved, seq: int) -> A
     guard = settled(state.guard, seen.at)
     guard = replace(guard, velocity=with_observation(guard.velocity, seen))
     state = replace(state, guard=guard)
-    if state.limits is None or not seen.equity_usd.is_finite():
+    limits = state.bounds
+    if limits is None or not seen.equity_usd.is_finite():
         return state
-    for figure in _figures(state, state.limits, seen.equity_usd):
-        guard = _judged(guard, figure, state.limits, seen.at, seq)
+    for figure in _figures(state, limits, seen.equity_usd):
+        guard = _judged(guard, figure, limits, seen.at, seq)
     return replace(state, guard=guard)
 
 

@@ -12,6 +12,7 @@ from services.audit.notary import Notary
 from services.audit.regimes import regimes_of
 from services.audit.signing import signer_of
 from services.audit.watch import ConservationWatch, WatchPorts
+from services.audit.watch_reports import report_unwatched
 from services.runtime.lease import hold_right_to_write
 from services.runtime.ports import Lease
 from services.runtime.process import Runtime
@@ -34,6 +35,8 @@ async def serve(runtime: Runtime) -> None:
         work.create_task(Auditor(outside, read_models_of(runtime.settings)).run(runtime.stopping))
         if runtime.settings.external_orders is ExternalOrders.HALT:
             work.create_task(_watch(runtime, lease))
+        else:
+            work.create_task(report_unwatched(runtime.journal, lease, runtime.clock, runtime.stopping))
 
 
 async def _watch(runtime: Runtime, lease: Lease) -> None:

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 
 from contracts import subjects
 from contracts.broker import BreakFound, BreakHealed, BrokerLinkChanged
-from contracts.controls import BreakAccepted
+from contracts.controls import BreakAccepted, LimitsSet
 from contracts.enums import BreakKind
 from contracts.orders import OrderAdopted
 from projections.fence import OPEN_FENCE, admits, raise_fence
 from services.audit.broker_view import BrokerView, ViewUnavailableError
 from services.audit.conservation import Fault, Ledger, Shown
+from services.audit.watch_reports import WatchReports
 from services.runtime.ports import Clock, Journal, Lease, LeaseLostError, Recorded
 from services.runtime.telemetry import get_logger
 
@@ -27,6 +28,8 @@ OVERLAP = timedelta(minutes=2)
 LOOK_BACK = timedelta(hours=24)
 """How far the first look reaches back, but never before this journal began."""
 FILLS_EVERY_LOOKS = 5
+BLIND_AFTER_LOOKS = 2
+"""So many looks in a row must fail before the watch calls itself blind: one lost answer stops nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class ConservationWatch:
         self._ports = ports
         self._look_every_ms = look_every_ms
         self._ledger = Ledger()
+        self._reports = WatchReports(ports.journal, ports.lease, ports.clock)
         self._fence = OPEN_FENCE
         self._read_seq = 0
         self._read_on = asyncio.Event()
@@ -84,6 +88,8 @@ class ConservationWatch:
                 self._open.pop(key, None)
             case BreakAccepted(kind=BreakKind.ORPHAN, key=key):
                 self._accepted.add(key)
+            case LimitsSet(limits=limits):
+                self._reports.allow(limits.audit_age_max_ms)
             case OrderAdopted() as adopted:
                 self._take_adoption(adopted)
             case BrokerLinkChanged(up=True):
@@ -100,15 +106,19 @@ class ConservationWatch:
             self._accepted.add(key)
 
     async def _keep_looking(self) -> None:
-        looks = 0
+        looks = failed = 0
         while True:
             try:
                 await self._look(with_fills=looks % FILLS_EVERY_LOOKS == 0)
-                looks += 1
+                looks, failed = looks + 1, 0
                 self._ports.report(watch="sees", orphans=len(self._open))
+                await self._reports.tell(blind=False, read_seq=self._read_seq)
             except ViewUnavailableError as error:
+                failed += 1
                 self._log.warning("the watch cannot see the broker", detail=str(error))
                 self._ports.report(watch="blind", orphans=len(self._open))
+                if failed >= BLIND_AFTER_LOOKS:
+                    await self._reports.tell(blind=True, read_seq=self._read_seq, detail=str(error))
             await asyncio.sleep(self._look_every_ms / 1000)
 
     async def _look(self, *, with_fills: bool) -> None:
