@@ -18,6 +18,7 @@ LEASES_BUCKET = "LEASES"
 MARKET_WIDE = Symbol("_market")
 
 _INTENT_TOKENS = 4
+_BEAT_TOKENS = 3
 _ODD = "_odd-"
 
 
@@ -108,6 +109,24 @@ def audit(account: AccountId) -> str:
 def epoch(account: AccountId, role: Role) -> str:
     """Build the subject on which writers of one role take turns."""
     return f"acct.{_token(account)}.epoch.{role}"
+
+
+def beat(account: AccountId, agent: AgentId) -> str:
+    """Build the subject on which an agent says that it is alive; nothing keeps what is said there."""
+    return f"beat.{_token(account)}.{_token(agent)}"
+
+
+def beats_of(account: AccountId) -> str:
+    """Filter for every agent's beats in one account."""
+    return f"beat.{_token(account)}.*"
+
+
+def parse_beat(subject: str) -> AgentId:
+    """Read whose beat it is; raise `BadSubjectError` when the subject is none."""
+    parts = subject.split(".")
+    if len(parts) != _BEAT_TOKENS or parts[0] != "beat" or not all(is_token(p) for p in parts[1:]):
+        raise BadSubjectError(f"{subject[:200]!r} is not beat.<account>.<agent>")
+    return AgentId(parts[2])
 
 
 def quote(symbol: Symbol) -> str:

@@ -37,6 +37,8 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     require(key, operation.scope)
     if not gateway.is_linked():
         raise unavailable("the link to the journal is down: nothing was done")
+    if operation.scope is Scope.TRADE:
+        gateway.beat(key.agent)  # who asks is alive, also when a repeated request reaches risk no more
     connection.scope["auth"] = key
 
 

@@ -81,6 +81,14 @@ class IntentAnswer(Answer, frozen=True, kw_only=True):
     message: str | None = None
 
 
+class HeartbeatAnswer(Answer, frozen=True, kw_only=True):
+    """The agent was heard; when nothing is heard for `lease_ms` its entries are canceled, null when never."""
+
+    status: Literal["ok"] = "ok"
+    agent: AgentId
+    lease_ms: int | None
+
+
 class PendingAnswer(Answer, frozen=True, kw_only=True):
     """The intent is on record and its decision was not seen yet; look for it at `location`."""
 

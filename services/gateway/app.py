@@ -17,7 +17,7 @@ from services.gateway.access import guard
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document_route
 from services.gateway.refusals import Refusal, RefusalAnswer, unavailable
-from services.gateway.routes import account, controls, health, intents, order_changes, orders, positions
+from services.gateway.routes import account, controls, health, heartbeat, intents, order_changes, orders, positions
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.stream_api import RefusedError
 from services.runtime.telemetry import get_logger
@@ -25,6 +25,7 @@ from services.runtime.telemetry import get_logger
 BODY_BYTES_MAX = INTENT_BYTES_MAX
 HANDLERS: Sequence[HTTPRouteHandler] = (
     health.show_health,
+    heartbeat.say_alive,
     intents.submit,
     intents.look,
     account.show_state,

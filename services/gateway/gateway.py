@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts.ids import AccountId
+from contracts.ids import AccountId, AgentId
 from services.gateway.account_view import AccountView
 from services.gateway.api_keys import KeyRing
 from services.gateway.clerk import Clerk
@@ -15,7 +15,11 @@ from services.runtime.ports import Clock, Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The parts of one gateway; `is_linked` says whether NATS is reachable, `own_state` how far we are ourselves."""
+    """The parts of one gateway.
+
+    `is_linked` says whether NATS is reachable, `own_state` how far we are ourselves; `beat` tells risk that an agent
+    was heard of.
+    """
 
     account: AccountId
     mode: str
@@ -28,6 +32,7 @@ class Gateway:
     processes: ProcessWatch
     clock: Clock
     is_linked: Callable[[], bool]
+    beat: Callable[[AgentId], None]
     own_state: Callable[[], ProcessState]
 
     def moment(self) -> Moment:

@@ -4,6 +4,7 @@ import asyncio
 
 from litestar.types import ASGIApp
 
+from contracts import subjects
 from services.gateway.account_view import SNAPSHOT_SCHEMA, AccountView
 from services.gateway.api_keys import KeyRing
 from services.gateway.app import make_app
@@ -70,6 +71,7 @@ def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
         processes=NatsProcessWatch(connection, runtime.account, runtime.clock),
         clock=runtime.clock,
         is_linked=lambda: connection.is_connected,
+        beat=lambda agent: connection.publish_now(subjects.beat(runtime.account, agent), b""),
         own_state=lambda: ProcessState.DRAINING if runtime.stopping.is_set() else ProcessState.READY,
     )
     return Doorkeeper(make_app(gateway), port)

@@ -14,6 +14,7 @@ from contracts.rails import unset_rails
 from services.risk.answer import Stated
 from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
 from services.risk.flatten import closing_intents
+from services.risk.heartbeats import CHECK_EVERY_MS, Heartbeats
 from services.risk.market import MarketWatch
 from services.runtime.lease import hold_right_to_write
 from services.runtime.ports import Lease, LeaseLostError, Received, Snapshot
@@ -36,6 +37,7 @@ class RiskService:
         self._core = core
         self._lease = lease
         self._market = MarketWatch()
+        self._beats = Heartbeats(runtime.account, core.epoch)
         self._in_flight = 0
         self._all_landed = asyncio.Event()
         self._all_landed.set()
@@ -50,7 +52,12 @@ class RiskService:
         self._report()
         self._runtime.mark_ready()
         async with asyncio.TaskGroup() as group:
-            jobs = (self._follow_journal(), self._answer_intents(backlog_end), self._tick())
+            jobs = (
+                self._follow_journal(),
+                self._answer_intents(backlog_end),
+                self._tick(),
+                self._cancel_for_the_silent(),
+            )
             tasks = [group.create_task(job) for job in jobs]
             await self._runtime.stopping.wait()
             for task in tasks:
@@ -84,6 +91,7 @@ class RiskService:
 
     def _answer(self, received: Received) -> None:
         parsed = subjects.parse_intent(received.subject)
+        self._beats.hear(parsed.agent, self._runtime.clock.monotonic_ms())
         stated = Stated(parsed.account, parsed.agent, parsed.intent_id, received.body, received.seq)
         now = self._runtime.clock.now()
         quote, regime = self._market.evidence_for(received.body, self._core.state)
@@ -126,16 +134,31 @@ class RiskService:
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()
 
+    async def _cancel_for_the_silent(self) -> None:
+        """Hear agents' beats, and cancel the entries of those whose lease is over."""
+        await self._runtime.connection.subscribe_raw(subjects.beats_of(self._runtime.account), self._hear_beat)
+        while True:
+            await asyncio.sleep(CHECK_EVERY_MS / 1000)
+            for stated in self._beats.cancels(self._core.state, self._runtime.clock.monotonic_ms()):
+                self._decide_own(stated)
+
+    def _hear_beat(self, subject: bytes, _reply: bytes, _body: bytes, _headers: bytes | None) -> None:
+        self._beats.hear(subjects.parse_beat(subject.decode()), self._runtime.clock.monotonic_ms())
+
+    def _decide_own(self, stated: Stated) -> None:
+        """Decide what risk itself states, at this moment's market."""
+        now, clock = self._runtime.clock.now(), self._runtime.clock
+        quote, regime = self._market.evidence_for(stated.body, self._core.state)
+        day = clock.trading_day(now)
+        evidence = Evidence(
+            received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime, live=self._live
+        )
+        self._decide(stated, evidence, None)
+
     def _close_positions(self) -> None:
-        now = self._runtime.clock.now()
         core = self._core
         for stated in closing_intents(core.state, self._runtime.account, core.read_seq):
-            quote, regime = self._market.evidence_for(stated.body, core.state)
-            day = self._runtime.clock.trading_day(now)
-            evidence = Evidence(
-                received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime, live=self._live
-            )
-            self._decide(stated, evidence, None)
+            self._decide_own(stated)
 
     async def _keep_snapshot(self) -> None:
         """Save only between decisions, when everything decided is known to stand."""

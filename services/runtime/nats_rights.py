@@ -28,9 +28,10 @@ class Rights:
 
 
 def agent_services(account: AccountId, agent: AgentId) -> tuple[str, ...]:
-    """List what an agent may call: state its intents, read its own decisions and orders later."""
+    """List what an agent may call: state its intents, say that it is alive, read its decisions and orders later."""
     stream = subjects.journal_stream(account)
-    return (f"intent.{account}.{agent}.*", *(f"$JS.API.DIRECT.GET.{stream}.{s}" for s in _own(account, agent)))
+    own = (f"intent.{account}.{agent}.*", subjects.beat(account, agent))
+    return (*own, *(f"$JS.API.DIRECT.GET.{stream}.{s}" for s in _own(account, agent)))
 
 
 def agent_streams(account: AccountId, agent: AgentId) -> tuple[str, ...]:
@@ -53,7 +54,13 @@ def process_rights(process: str, accounts: Sequence[AccountId]) -> Rights:
     writes = tuple(w.format(a=a) for w in _WRITES[process] for a in accounts)
     return Rights(
         publish=(*writes, *_buckets(process, accounts), *_reading(streams), *_health_answers(process)),
-        subscribe=(f"{inbox_prefix(process)}.>", *_health_questions(process), *_HEARS, *_journals(accounts)),
+        subscribe=(
+            f"{inbox_prefix(process)}.>",
+            *_health_questions(process),
+            *_HEARS,
+            *_journals(accounts),
+            *(subjects.beats_of(a) for a in accounts if process == "risk"),
+        ),
     )
 
 
@@ -74,7 +81,7 @@ def operator_rights(accounts: Sequence[AccountId]) -> Rights:
 
 
 _WRITES = {
-    "gateway": ("intent.{a}.*.*", "acct.{a}.control", "acct.{a}.epoch.gateway", "$SRV.>"),
+    "gateway": ("intent.{a}.*.*", "beat.{a}.*", "acct.{a}.control", "acct.{a}.epoch.gateway", "$SRV.>"),
     "risk": ("acct.{a}.decision.>", "acct.{a}.epoch.risk"),
     "oms": ("acct.{a}.order.>", "acct.{a}.broker", "acct.{a}.control", "acct.{a}.epoch.oms"),
     "regime": ("quote.>", "bar.>", "status.>", "stats.>", "regime.>"),

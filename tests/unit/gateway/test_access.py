@@ -2,10 +2,14 @@
 
 import json
 import os
+from datetime import timedelta
 
 import pytest
 
-from tests.unit.gateway.world import KEYS, World, key_record, key_text, submit_body, write_keys
+from contracts.controls import MandateGranted
+from contracts.ids import AgentId
+from contracts.mandates import Mandate
+from tests.unit.gateway.world import KEYS, START, World, key_record, key_text, submit_body, write_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +22,7 @@ ROUTES = [
     ("GET", "/v1/orders/lg-1", "read"),
     ("POST", "/v1/orders/lg-1/cancel", "trade"),
     ("POST", "/v1/controls/kill_switch", "trade"),
+    ("POST", "/v1/heartbeat", "trade"),
 ]
 
 
@@ -149,3 +154,17 @@ async def test_answers_are_not_cached(world: World):
 
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_every_trading_request_is_a_sign_of_life_and_a_heartbeat_tells_the_lease(world: World):
+    answer = await world.call("POST", "/v1/heartbeat")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "agent": "demo", "lease_ms": None})
+    mandate = Mandate(expires_at=START + timedelta(days=1), lease_ms=5_000)
+    await world.tell(
+        MandateGranted(epoch=0, at=START, agent=AgentId("demo"), version=1, mandate=mandate, by="op", reason="new")
+    )
+    assert (await world.call("POST", "/v1/heartbeat")).json()["lease_ms"] == 5_000
+    await world.submit(key="eve")
+    await world.call("GET", "/v1/state")
+    assert world.beats == ["demo", "demo", "eve"]
+    assert (await world.call("POST", "/v1/heartbeat", key="watcher")).status_code == 403

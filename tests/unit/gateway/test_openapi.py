@@ -12,6 +12,7 @@ pytestmark = pytest.mark.anyio
 ROUTES = {
     ("get", "/health"),
     ("get", "/openapi.json"),
+    ("post", "/v1/heartbeat"),
     ("post", "/v1/intents"),
     ("get", "/v1/intents/{intent_id}"),
     ("get", "/v1/state"),

@@ -98,6 +98,7 @@ class World:
         self.risk = FakeRisk(self.journal)
         self.watch = StaticWatch()
         self.linked = True
+        self.beats: list[str] = []
         self.own_state = ProcessState.READY
         self.keys_path = folder / "api_keys.json"
         write_keys(self.keys_path)
@@ -113,6 +114,7 @@ class World:
             processes=self.watch,
             clock=self.clock,
             is_linked=lambda: self.linked,
+            beat=self.beats.append,
             own_state=lambda: self.own_state,
         )
         transport = httpx.ASGITransport(Doorkeeper(make_app(self.gateway), PORT))
