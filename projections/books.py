@@ -210,6 +210,7 @@ def _with_owned(family: Family, name: str, new: Position, mark_price: Decimal, m
         book,
         positions=book.positions.set(symbol, new),
         exposure=with_symbol(book.exposure, symbol, one),
+        open_orders=book.open_orders + (0 if more is None else more.orders),
         profit_usd=profit,
         peak_usd=max(book.peak_usd, profit),
     )

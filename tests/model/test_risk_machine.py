@@ -1,11 +1,12 @@
-"""Risk under any interleaving of intents, order events, controls, marks and delayed confirmations.
+"""Risk under any interleaving of intents, order events, controls, layers, mandates, marks and late confirmations.
 
 The machine plays the stream: decisions land late, others' events come between them, and risk reads behind.
-Whatever happens, new risk stays within the limits, totals equal a sum from scratch, and the journal
-alone gives all of it back.
+Whatever happens, new risk stays within the limits of every layer, deciding twice gives the same bytes, running
+figures equal a sum from scratch, and the journal alone gives all of it back.
 """
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
+from msgspec.structs import replace
 
 from contracts import codec
 from contracts.broker import PositionAdopted
 from contracts.codec import JournalEvent
-from contracts.controls import EpochTaken, KillReleased
+from contracts.controls import EpochTaken, KillReleased, LayerSet, MandateGranted, MandateRevoked
 from contracts.decisions import Decision
-from contracts.enums import KillMode, OrderStatus, Outcome, Role, Side
-from contracts.ids import FillId, OrderId, Symbol
+from contracts.enums import KillMode, Outcome, Role
+from contracts.ids import AgentId, FillId, OrderId, Symbol
+from contracts.limits import LimitOverride, Sector
+from contracts.mandates import Mandate, MandateSide
 from contracts.orders import (
     OrderAcknowledged,
     OrderCanceled,
@@ -29,58 +33,116 @@ from contracts.orders import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRejected,
+    OrderReplaceRequested,
     OrderUnknown,
+    OrderWorking,
 )
 from contracts.reasons import RejectionCode
+from contracts.scopes import Scope
 from contracts.values import ZERO
 from projections.account import AccountState
-from projections.exposure import Totals, with_working, worst
-from projections.order_state import OrderState
 from projections.state_codec import encode_state
 from services.risk.core import RiskCore
+from services.risk.decider import Stamp, decide
 from services.risk.rederive import Rederivation
-from tests.risk_world import NOW, PAPER, body, evidence, kill, limits_set, observed, quote, stated
+from tests.model.limits_held import assert_within
+from tests.model.naive_ledger import (
+    assert_books_agree,
+    assert_resting_agrees,
+    assert_spending_agrees,
+    recomputed,
+    spent_by,
+)
+from tests.risk_world import NOW, PAPER, body, evidence, intent, kill, limits_set, observed, quote, stated
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-EXAMPLES, STEPS = (2_000, 80) if NIGHTLY else (60, 40)
+EXAMPLES, STEPS = (2_000, 80) if NIGHTLY else (100, 60)
 CODE = "test"
 SIDES = st.sampled_from(["buy", "sell"])
 PRICES = st.integers(9_000, 11_000).map(lambda cents: Decimal(cents) / 100)
 QTYS = st.integers(1, 60)
+AGENTS = st.sampled_from(["ada", "bob", "_operator"])
+STRATEGIES = st.sampled_from([None, "momo"])
+SYMBOLS = st.sampled_from(["AAPL", "SPY"])
+SCOPES = st.sampled_from(["firm", "account", "agent.ada", "agent.bob", "strategy.momo", "symbol.AAPL"])
+TECH = (Sector(name="tech", symbols=(Symbol("AAPL"), Symbol("SPY"), Symbol("MSFT"))),)
+USD = st.integers(0, 9_000).map(Decimal)
+RAILS = st.fixed_dictionaries(
+    {},
+    optional={
+        "max_turnover_usd": st.integers(5_000, 60_000).map(Decimal),
+        "max_open_orders": st.integers(1, 12),
+        "max_concentration_pct": st.integers(1, 8).map(Decimal),
+        "max_leverage": st.sampled_from([Decimal("0.05"), Decimal("0.1")]),
+        "max_sector_exposure_usd": st.integers(2_000, 9_000).map(Decimal),
+        "min_buying_power_usd": st.integers(90_000, 99_000).map(Decimal),
+        "min_cash_usd": st.integers(90_000, 99_000).map(Decimal),
+        "self_trade_prevented": st.booleans(),
+        "message_rate_per_min": st.integers(1, 60),
+        "replace_rate_per_min": st.integers(1, 10),
+        "max_duplicates": st.integers(0, 2),
+    },
+)
 
 
-def recomputed(state: AccountState) -> Totals:
-    """Sum exposure from orders and positions alone, the slow and plain way."""
-    gross = long = short = ZERO
-    for symbol, one in state.exposure.symbols.items():
-        position = state.positions.get(symbol)
-        bare = type(one)(position_qty=position.qty if position else ZERO, mark_price=one.mark_price)
-        for side in Side:
-            bare = with_working(bare, side, *still_working(state, symbol, side))
-        case = worst(bare)
-        gross, long, short = gross + case.exposure_usd, long + case.net_long_usd, short + case.net_short_usd
-    return Totals(gross_usd=gross, long_usd=long, short_usd=short)
+def _kill(_: Any) -> JournalEvent:
+    return kill(KillMode.BLOCK_NEW)
 
 
-def still_working(state: AccountState, symbol: Symbol, side: Side) -> tuple[Decimal, Decimal]:
-    """Sum what may still fill on one side, and its worst value; of exits that cancel one another only the largest."""
-    groups: dict[str, list[tuple[Decimal, Decimal]]] = {}
-    for order in state.orders.values():
-        if (order.terms.symbol, order.terms.side) == (symbol, side):
-            groups.setdefault(order.group_id or order.order_id, []).append(may_fill(order))
-    tops = [(max(qty for qty, _ in group), max(usd for _, usd in group)) for group in groups.values()]
-    return sum((qty for qty, _ in tops), ZERO), sum((usd for _, usd in tops), ZERO)
+def _release(machine: Any) -> JournalEvent:
+    return KillReleased(epoch=0, at=machine.now, by="op", reason="test")
 
 
-def may_fill(order: OrderState) -> tuple[Decimal, Decimal]:
-    """Give what may still fill of one order under either of its terms, and its value at the worse price."""
-    if order.is_terminal or order.status is OrderStatus.HELD:
-        return ZERO, ZERO
-    terms = [(order.terms.qty, order.worst_price)]
-    if order.replacement is not None:
-        terms.append((order.replacement.terms.qty, order.replacement.worst_price))
-    left = max(max(qty for qty, _ in terms) - order.filled_qty, ZERO)
-    return left, left * max(price for _, price in terms)
+def _limits(usd: Decimal, rails: dict[str, Any]) -> Callable[[Any], JournalEvent]:
+    wide = {"order_rate_per_min": 1_000, "duplicate_window_ms": 3_000, "sectors": TECH}
+    values = wide | rails | {"max_position_notional_usd": usd, "max_net_exposure_usd": usd}
+    return lambda machine: limits_set(machine.version, **values)
+
+
+def _layer(scope: str, figures: dict[str, Decimal], *, gone: bool) -> Callable[[Any], JournalEvent]:
+    kept = {"max_position_notional_usd"} if scope.startswith("symbol") else figures.keys()
+    limits = LimitOverride(**{name: usd for name, usd in figures.items() if name in kept})
+    said = {"scope": Scope(scope), "limits": None if gone else limits, "by": "op", "reason": "test"}
+    return lambda machine: LayerSet(epoch=0, at=machine.now, version=machine.version, **said)
+
+
+def _mandate(agent: str, budget: Decimal | None, symbols: str | None) -> Callable[[Any], JournalEvent]:
+    mandate = Mandate(
+        expires_at=NOW + timedelta(seconds=30),
+        symbols=None if symbols is None else (Symbol(symbols),),
+        sides=tuple(MandateSide),
+        budget_per_day_usd=budget,
+    )
+    said = {"agent": AgentId(agent), "mandate": mandate, "by": "op", "reason": "test"}
+    return lambda machine: MandateGranted(epoch=0, at=machine.now, version=machine.version, **said)
+
+
+def _revoked(agent: str) -> Callable[[Any], JournalEvent]:
+    said = {"agent": AgentId(agent), "by": "op", "reason": "test"}
+    return lambda machine: MandateRevoked(epoch=0, at=machine.now, version=machine.version, **said)
+
+
+def _shares(qty: int, price: Decimal) -> Callable[[Any], JournalEvent]:
+    found = {"symbol": Symbol("SPY"), "qty": Decimal(qty), "price": price, "detail": "?"}
+    return lambda machine: PositionAdopted(epoch=1, at=machine.now, **found)
+
+
+TRADERS = st.sampled_from(["ada", "bob"])
+FIGURES = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("max_position_notional_usd", "max_gross_exposure_usd", "max_turnover_usd"), USD)
+)
+CONTROLS = st.one_of(
+    st.just(_release),
+    st.just(_kill),
+    st.builds(_limits, USD, RAILS),
+    st.builds(_limits, st.just(Decimal(9_000)), RAILS),
+    st.builds(_layer, SCOPES, FIGURES, gone=st.booleans()),
+    st.builds(_mandate, TRADERS, st.none() | USD, st.none() | SYMBOLS),
+    st.builds(_revoked, TRADERS),
+    st.builds(_shares, st.integers(-20, 20), PRICES),
+)
 
 
 class RiskMachine(RuleBasedStateMachine):
@@ -95,6 +157,8 @@ class RiskMachine(RuleBasedStateMachine):
         self.snapshot: bytes | None = None
         self.now = NOW
         self.intents = 0
+        self.version = 1
+        self.turnover_usd = ZERO
         self.core = RiskCore(CODE)
         for event in (
             EpochTaken(epoch=1, at=NOW, role=Role.OMS, owner="o", code_version=CODE),
@@ -109,39 +173,59 @@ class RiskMachine(RuleBasedStateMachine):
     def write(self, event: JournalEvent) -> None:
         self.journal.append(event)
 
-    @rule(
-        target=orders,
-        side=SIDES,
-        qty=QTYS,
-        price=PRICES,
-        market=st.booleans(),
-        symbol=st.sampled_from(["AAPL", "SPY"]),
-    )
-    def state_an_intent(self, side: str, qty: int, price: Decimal, market: bool, symbol: str) -> Any:  # noqa: FBT001
+    def decided(self, content: bytes, intent_id: str, agent: str, price: Decimal, symbol: str = "AAPL") -> Decision:
+        """Decide twice on the same state, with the same bytes, and hold the books against the limits after it."""
+        market = replace(quote(str(price - Decimal("0.01")), str(price), at=self.now), symbol=Symbol(symbol))
+        seen = evidence(market, at=self.now)
+        who, before = stated(content, intent_id, agent), self.core.state
+        first = decide(before, who, seen, Stamp(self.core.epoch, CODE, self.core.read_seq))
+        decision = self.core.decide(who, seen)
+        assert codec.encode(decision) == codec.encode(first)
+        self.landing.append(decision)
+        self.turnover_usd += spent_by(decision, before)
+        if decision.outcome is Outcome.APPROVED:
+            assert_within(self.core.state, decision)
+        return decision
+
+    def next_id(self) -> str:
         self.now += timedelta(milliseconds=500)
         self.intents += 1
-        intent_id = f"i{self.intents}"
-        terms = {"order_type": "market", "limit_price": None} if market else {"limit_price": str(price)}
-        content = body(intent_id, side=side, qty=str(qty), symbol=symbol, **terms)
-        seen = evidence(quote(str(price - Decimal("0.01")), str(price), at=self.now), at=self.now)
-        decision = self.core.decide(stated(content, intent_id), seen)
-        self.landing.append(decision)
-        if decision.outcome is not Outcome.APPROVED:
-            return multiple()
-        self._within_limits(decision)
-        return decision.order_id
+        return f"i{self.intents}"
 
-    def _within_limits(self, decision: Decision) -> None:
-        """Hold the books against every limit that a decision with new risk was made under."""
-        state, reservation = self.core.state, decision.reservation
-        assert reservation is not None
-        assert state.limits is not None
-        if reservation.reduces:
-            return
-        case = worst(state.exposure.of(reservation.symbol))
-        assert case.side_usd(reservation.side) <= state.limits.max_position_notional_usd
-        assert state.exposure.totals.gross_usd <= state.limits.max_gross_exposure_usd
-        assert state.exposure.totals.net_side_usd(reservation.side) <= state.limits.max_net_exposure_usd
+    @rule(
+        target=orders,
+        wishes=st.lists(
+            st.tuples(AGENTS, STRATEGIES, SIDES, QTYS, PRICES, SYMBOLS, st.booleans()), min_size=1, max_size=4
+        ),
+    )
+    def intents_are_stated(self, wishes: list[tuple[str, str | None, str, int, Decimal, str, bool]]) -> Any:
+        approved: list[OrderId] = []
+        for agent, strategy, side, qty, price, symbol, at_market in wishes:
+            intent_id = self.next_id()
+            terms = {"order_type": "market", "limit_price": None} if at_market else {"limit_price": str(price)}
+            content = body(intent_id, side=side, qty=str(qty), symbol=symbol, meta={"strategy": strategy}, **terms)
+            decision = self.decided(content, intent_id, agent, price, symbol)
+            if decision.outcome is Outcome.APPROVED and decision.order_id is not None:
+                approved.append(decision.order_id)
+        return multiple(*approved)
+
+    @rule(order_id=orders, qty=st.none() | QTYS, limit=st.none() | PRICES, price=PRICES)
+    def new_terms_are_asked_for(
+        self, order_id: OrderId, qty: int | None, limit: Decimal | None, price: Decimal
+    ) -> None:
+        intent_id = self.next_id()
+        fields: dict[str, Any] = {"order_id": order_id, "meta": {}}
+        fields |= {} if qty is None else {"qty": str(qty)}
+        fields |= {} if limit is None else {"limit_price": str(limit)}
+        symbol = self.core.state.orders[order_id].terms.symbol
+        self.decided(intent("replace", intent_id, **fields), intent_id, "_operator", price, symbol)
+
+    @rule(order_id=orders, all_of_them=st.booleans(), agent=AGENTS)
+    def a_cancel_is_asked_for(self, order_id: OrderId, all_of_them: bool, agent: str) -> None:  # noqa: FBT001
+        intent_id = self.next_id()
+        one, many = {"order_id": order_id}, {"symbol": "AAPL"}
+        content = intent("cancel_all" if all_of_them else "cancel", intent_id, **(many if all_of_them else one))
+        self.decided(content, intent_id, agent, Decimal(100))
 
     @precondition(lambda self: self.landing)
     @rule()
@@ -150,12 +234,17 @@ class RiskMachine(RuleBasedStateMachine):
         self.write(decision)
         self.core.stands(decision, len(self.journal))
 
-    @rule(count=st.integers(1, 5))
+    @rule(count=st.integers(3, 30))
     def risk_reads_on(self, count: int) -> None:
         for event in self.journal[self.core.read_seq : self.core.read_seq + count]:
             self.core.take(self.core.read_seq + 1, event)
 
-    @rule(order_id=orders, kind=st.sampled_from(["ack", "unknown", "asked", "refused", "gone", "late", "rejected"]))
+    @rule(
+        order_id=orders,
+        kind=st.sampled_from(
+            ["working", "working", "ack", "unknown", "asked", "refused", "gone", "late", "rejected"]
+        ),
+    )
     def an_order_moves(self, order_id: OrderId, kind: str) -> None:
         stamp: dict[str, Any] = {"epoch": 1, "at": self.now, "order_id": order_id}
         made = {
@@ -166,6 +255,28 @@ class RiskMachine(RuleBasedStateMachine):
             "gone": lambda: OrderCanceled(**stamp),
             "late": lambda: OrderExpired(**stamp),
             "rejected": lambda: OrderRejected(**stamp, code=RejectionCode.FORBIDDEN, broker_code="1", message="no"),
+        }
+        if kind == "working":  # the broker has it, and the venue has it
+            self.write(made["ack"]())
+            self.write(OrderWorking(**stamp, broker_status="new"))
+        else:
+            self.write(made[kind]())
+
+    @rule(order_id=orders, kind=st.sampled_from(["requested", "replaced", "refused"]))
+    def new_terms_are_answered(self, order_id: OrderId, kind: str) -> None:
+        order = self.core.state.orders.get(order_id)
+        if order is None or order.replacement is None:
+            return
+        stamp: dict[str, Any] = {"epoch": 1, "at": self.now, "order_id": order_id}
+        asked = order.replacement
+        made = {
+            "requested": lambda: OrderReplaceRequested(
+                **stamp, requested_by=asked.requested_by, decision_seq=asked.decision_seq
+            ),
+            "replaced": lambda: OrderReplaced(
+                **stamp, broker_order_id=f"b{len(self.journal)}", terms=asked.terms, carried_qty=order.filled_qty
+            ),
+            "refused": lambda: OrderReplaceRejected(**stamp, detail="too late"),
         }
         self.write(made[kind]())
 
@@ -190,22 +301,10 @@ class RiskMachine(RuleBasedStateMachine):
     def the_broker_reports_the_account(self, equity: int) -> None:
         self.write(observed(str(equity), at=self.now))
 
-    @rule(mode=st.sampled_from(list(KillMode)))
-    def somebody_kills(self, mode: KillMode) -> None:
-        self.write(kill(mode))
-
-    @rule()
-    def an_operator_releases(self) -> None:
-        self.write(KillReleased(epoch=0, at=self.now, by="op", reason="test"))
-
-    @rule(usd=st.integers(0, 9_000))
-    def limits_change(self, usd: int) -> None:
-        self.write(limits_set(2, max_position_notional_usd=Decimal(usd), max_net_exposure_usd=Decimal(usd)))
-
-    @rule(qty=st.integers(-20, 20), price=PRICES)
-    def shares_appear(self, qty: int, price: Decimal) -> None:
-        found = PositionAdopted(epoch=1, at=self.now, symbol=Symbol("SPY"), qty=Decimal(qty), price=price, detail="?")
-        self.write(found)
+    @rule(said=CONTROLS)
+    def a_person_speaks(self, said: Callable[[Any], JournalEvent]) -> None:
+        self.version += 1
+        self.write(said(self))
 
     @precondition(lambda self: not self.landing)
     @rule()
@@ -213,8 +312,13 @@ class RiskMachine(RuleBasedStateMachine):
         self.snapshot = self.core.save()
 
     @invariant()
-    def totals_equal_a_sum_from_scratch(self) -> None:
-        assert self.core.state.exposure.totals == recomputed(self.core.state)
+    def running_figures_equal_a_sum_from_scratch(self) -> None:
+        state = self.core.state
+        assert state.exposure.totals == recomputed(state)
+        assert state.day.turnover_usd == self.turnover_usd
+        assert_books_agree(state)
+        assert_resting_agrees(state)
+        assert_spending_agrees(state)
 
     def teardown(self) -> None:
         while self.landing:

@@ -117,3 +117,10 @@ def test_a_new_day_counts_anew_and_forgets_books_with_nothing_in_them() -> None:
     ada = after.book("ada")
     assert (ada.submits, ada.turnover_usd, ada.day_loss_usd, ada.drawdown_usd) == (0, 0, 0, 0)
     assert "bob" not in after.books
+
+
+def test_an_order_that_a_fill_ends_is_open_no_more_in_its_owners_book() -> None:
+    family = books.with_order(NO_BOOKS, "ada", Working(AAPL, Side.BUY, Decimal(10), Decimal(1000), 1))
+    ends = Working(AAPL, Side.BUY, Decimal(-10), Decimal(-1000), -1)
+    family = books.after_fill(family, "ada", books.Fill(AAPL, Decimal(10), Decimal(100), ZERO, ends))
+    assert family.book("ada").open_orders == 0
