@@ -23,6 +23,8 @@ class Stated(msgspec.Struct, frozen=True):
     intent_id: IntentId
     body: bytes
     seq: int
+    closes_for: AgentId | None = None
+    """Whose position risk itself closes for the operator: the order becomes that agent's."""
     let_go: bool = False
     """A person has seen it, so that none is asked."""
 

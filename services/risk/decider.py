@@ -166,7 +166,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         valid_until=answer.valid_until,
         intent_seq=stated.seq,
         layers_version=state.standing.version,
-        on_behalf_of=answer.on_behalf_of,
+        on_behalf_of=answer.on_behalf_of or stated.closes_for,
         strategy=answer.strategy,
         digest=answer.digest,
         held_until=answer.held_until if answer.outcome is Outcome.HELD else None,

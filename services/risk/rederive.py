@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from contracts.codec import JournalEvent, encode
 from contracts.decisions import Decision
 from contracts.ids import AccountId
@@ -73,4 +75,6 @@ class Rederivation:
 def stated_in(decision: Decision, account_id: AccountId) -> Stated:
     """Give back the intent as it reached risk, out of the decision on it."""
     body = bytes(decision.intent) if decision.malformed is None else decision.malformed
-    return Stated(account_id, decision.agent, decision.intent_id, body, decision.intent_seq)
+    closes_for = None if decision.intent_seq else decision.on_behalf_of  # risk's own orders stand in no stream
+    stated = Stated(account_id, decision.agent, decision.intent_id, body, decision.intent_seq)
+    return replace(stated, closes_for=closes_for)

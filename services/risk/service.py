@@ -13,7 +13,8 @@ from contracts.enums import Role
 from contracts.rails import unset_rails
 from services.risk.answer import Stated
 from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
-from services.risk.flatten import closing_intents
+from services.risk.flatten import FIRST_WAIT_MS, ClosingPace, closing_intents
+from services.risk.halt import FileHalt
 from services.risk.heartbeats import CHECK_EVERY_MS, Heartbeats
 from services.risk.market import MarketWatch
 from services.runtime.lease import hold_right_to_write
@@ -37,6 +38,8 @@ class RiskService:
         self._core = core
         self._lease = lease
         self._market = MarketWatch()
+        self._pace = ClosingPace()
+        self._halt = FileHalt(runtime.settings.home, core)
         self._beats = Heartbeats(runtime.account, core.epoch)
         self._in_flight = 0
         self._all_landed = asyncio.Event()
@@ -56,7 +59,9 @@ class RiskService:
                 self._follow_journal(),
                 self._answer_intents(backlog_end),
                 self._tick(),
+                self._keep_closing(),
                 self._cancel_for_the_silent(),
+                self._halt.watch(),
             )
             tasks = [group.create_task(job) for job in jobs]
             await self._runtime.stopping.wait()
@@ -77,6 +82,7 @@ class RiskService:
                 self._core.skip(received.seq)
                 continue
             await self._runtime.journal.wait_for_room()
+            await self._halt.is_on_record()
             self._answer(received)
             taken += 1
             if taken % YIELD_EVERY_INTENTS == 0:
@@ -126,13 +132,18 @@ class RiskService:
         self._core.stands(decision, stored.result())
 
     async def _tick(self) -> None:
-        """Close what a flatten wants closed, report health, and keep a snapshot now and then."""
+        """Report health, and keep a snapshot now and then."""
         while True:
             await asyncio.sleep(TICK_S)
-            self._close_positions()
             self._report()
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()
+
+    async def _keep_closing(self) -> None:
+        """Close, for as long as a flatten is on, what it wants closed."""
+        while True:
+            await asyncio.sleep(FIRST_WAIT_MS / 1000)
+            self._close_positions()
 
     async def _cancel_for_the_silent(self) -> None:
         """Hear agents' beats, and cancel the entries of those whose lease is over."""
@@ -156,8 +167,9 @@ class RiskService:
         self._decide(stated, evidence, None)
 
     def _close_positions(self) -> None:
+        now_ms = self._runtime.clock.monotonic_ms()
         core = self._core
-        for stated in closing_intents(core.state, self._runtime.account, core.read_seq):
+        for stated in closing_intents(core.state, self._runtime.account, core.read_seq, self._pace, now_ms):
             self._decide_own(stated)
 
     async def _keep_snapshot(self) -> None:
@@ -177,6 +189,8 @@ class RiskService:
             open_orders=state.open_orders,
             limits_version=state.limits_version,
             kill=None if state.kill is None else state.kill.mode,
+            kills={scope: kill.event.mode for scope, kill in state.standing.kills.items()},
+            kill_file=self._halt.is_there,
             account_age_ms=core.account_age_ms(self._runtime.clock.now()),
         )
 

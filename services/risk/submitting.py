@@ -28,7 +28,7 @@ def answer_submit(
     state: AccountState, limits: LimitSet, stated: Stated, evidence: Evidence, intent: SubmitIntent
 ) -> Answer:
     """Answer a wish for one order."""
-    whose = Whose(stated.agent, intent.meta.strategy, intent.symbol)
+    whose = Whose(stated.closes_for or stated.agent, intent.meta.strategy, intent.symbol)
     at = measure(state, limits, stated_terms(intent), evidence, whose)
     fault = _fault_here(at)
     return _judge(at, stated, intent) if fault is None else no(Action.SUBMIT, fault)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from contracts.enums import Role
@@ -32,6 +33,7 @@ class _Settings:
     """Of the settings, what the processes under test ask for."""
 
     code_version = CODE_VERSION
+    home = Path("a-home-without-a-kill-file")
     broker = _Broker()
 
 

@@ -4,7 +4,9 @@ from decimal import Decimal
 
 from contracts.enums import OrderClass, Side
 from contracts.reasons import DenialCode, Reason
+from contracts.scopes import ACCOUNT
 from contracts.values import ZERO
+from projections.standing import kills_over, switch_of
 from services.risk.checks.findings import SHOWN_CHARS, Finding, clear, denied, exempt, none_found
 from services.risk.situation import Situation, reducible_qty
 
@@ -12,14 +14,16 @@ C = DenialCode
 
 
 def check_kill_switch(at: Situation) -> Finding:
-    """While the kill switch is on, only orders that reduce a position pass."""
-    kill = at.state.kill
-    if kill is None:
+    """While a kill switch is on that binds the order, only what reduces a position passes; the widest is named."""
+    kills = kills_over(at.state.standing, at.whose)
+    if not kills:
         return clear("kill_switch")
     if at.reduces:
         return exempt("kill_switch")
-    message = f"the kill switch is on ({kill.mode}) by {kill.by}: {kill.reason}"
-    return denied("kill_switch", Reason(code=C.KILL_SWITCH, message=message, needs_human=True))
+    kill, scope = kills[0].event, switch_of(kills[0].event.scope)
+    message = f"the kill switch of {scope} is on ({kill.mode}) by {kill.by}: {kill.reason}"
+    named = None if scope == ACCOUNT else scope
+    return denied("kill_switch", Reason(code=C.KILL_SWITCH, message=message, needs_human=True, scope=named))
 
 
 def check_symbol_allowlist(at: Situation) -> Finding:
