@@ -8,6 +8,7 @@ figures bind the owner's own book, and an agent's mandate may hold more of both.
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from contracts.limits import LimitOverride, LimitSet
 from contracts.mandates import Mandate
 from contracts.scopes import ACCOUNT, FIRM, Scope, ScopeKind, agent_scope, parse_scope, strategy_scope, symbol_scope
-from projections.standing import Standing, Whose
+from projections.standing import Layer, Standing, Whose
 
 ORDER_FIELDS = frozenset(
     {
@@ -42,6 +43,7 @@ _BINDS: Mapping[ScopeKind, frozenset[str]] = {
 }
 """What a layer tightens of the account's limits for the orders under it."""
 NOTHING = LimitOverride()
+NO_LAYERS: Mapping[Scope, LimitOverride] = MappingProxyType({})
 _CACHED = 4096
 
 
@@ -121,6 +123,15 @@ def bound_by(standing: Standing, limits: LimitSet, whose: Whose) -> Mapping[str,
             if tighter != was.value:
                 found[name] = Bound(tighter, scope, override is over.mandate and override is not over.agent)
     return found
+
+
+def with_layers(standing: Standing, layers: Mapping[Scope, LimitOverride]) -> Standing:
+    """Put layers in the place of those that stand, for a what-if."""
+    changed = standing.layers
+    for scope, limits in layers.items():
+        known = changed.get(scope)
+        changed = changed.set(scope, Layer(version=0 if known is None else known.version, limits=limits))
+    return replace(standing, layers=changed) if layers else standing
 
 
 def field_fault(scope: Scope, limits: LimitOverride) -> str | None:

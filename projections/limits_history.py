@@ -11,7 +11,7 @@ import msgspec
 from contracts.base import Value
 from contracts.codec import JournalEvent
 from contracts.controls import LimitsProposed, LimitsSet
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
 from contracts.values import plain
 from projections.differences import Difference
 
@@ -42,9 +42,13 @@ def _canonical(value: Any) -> Any:
         case Decimal():
             return str(plain(value))
         case tuple():
-            return ", ".join(sorted(set(value)))
+            return ", ".join(sorted({one if isinstance(one, str) else _text(one) for one in value}))
         case _:
             return value
+
+
+def _text(part: Any) -> str:
+    return msgspec.json.encode(part, order="deterministic").decode()
 
 
 def history(events: Iterable[tuple[int, JournalEvent]]) -> tuple[LimitsVersion, ...]:
@@ -74,7 +78,7 @@ def _version(seq: int, event: LimitsSet, before: LimitSet | None, proposal: Limi
     )
 
 
-def changes(before: LimitSet, after: LimitSet) -> tuple[Difference, ...]:
+def changes[L: (LimitSet, LimitOverride)](before: L, after: L) -> tuple[Difference, ...]:
     """List the limits in which two versions differ as values: 5000 and 5000.0 do not."""
     sides = msgspec.structs.asdict(before), msgspec.structs.asdict(after)
     found = ((name, _canonical(sides[0][name]), _canonical(sides[1][name])) for name in sides[0])

@@ -11,7 +11,7 @@ from contracts import subjects
 from contracts.audit import ExportManifest
 from contracts.base import Event
 from contracts.broker import AccountObserved
-from contracts.controls import KillEngaged, KillReleased, LimitsSet
+from contracts.controls import KillEngaged, KillReleased, LayerSet, LimitsSet, MandateGranted
 from contracts.decisions import Decision
 from contracts.enums import Outcome
 from contracts.ids import FillId, IntentId, OrderId
@@ -110,7 +110,7 @@ def subject_of(event: Event) -> str:
             return subjects.decision(PAPER, event.agent, event.intent_id)
         case OrderEvent():
             return subjects.order(PAPER, DEMO, event.order_id)
-        case LimitsSet() | KillEngaged() | KillReleased():
+        case LimitsSet() | LayerSet() | MandateGranted() | KillEngaged() | KillReleased():
             return subjects.control(PAPER)
         case AccountObserved():
             return subjects.broker(PAPER)

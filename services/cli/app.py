@@ -35,7 +35,7 @@ COMMANDS = (
     ("diff", "services.cli.state:diff", _READING, "Show what changed in the account between two places."),
     ("timeline", "services.cli.events:timeline", _READING, "Tell what happened to a symbol or an agent, in order."),
     ("events", "services.cli.events:events", _READING, "List events by type, time, correlation or symbol."),
-    ("limits", "services.cli.limits:limits", _READING, "Show the versions of the limits, and what differs."),
+    ("limits", "services.cli.limits:limits", _READING, "Show what binds whom, set layers, compare versions."),
     ("whatif", "services.cli.whatif:whatif", _READING, "Decide a stretch again under other limits."),
     ("verify", "services.cli.verify:verify", _PROVING, "Prove that nobody changed the record."),
     ("projections", "services.cli.projections:projections", _PROVING, "Look after the SQL read models."),

@@ -1,88 +1,71 @@
-"""`lockgate limits`: every version of the limits with who set it and why, and what differs between two."""
+"""`lockgate limits`: what binds whom, the layers that people set, and every version with who set it and why."""
 
-import asyncio
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from projections.limits_history import LimitsVersion, changes, history
-from services.cli.lines import text_of
-from services.cli.outcome import OK, UsageError
-from services.cli.source import HERE, Source, events_of, opened
-from services.cli.terminal import AsJson, console, say_json
+from services.cli.limits_layers import set_layer, show, show_rails, unset_layer
+from services.cli.limits_versions import show_diff, show_history
+from services.cli.outcome import UsageError
+from services.cli.source import HERE, Source
+from services.cli.terminal import AsJson
 
-_BOTH = 2
-_HASH_SHOWN = 12
+Scopes = Annotated[
+    list[str] | None,
+    Parameter(name="--scope", help="firm, account, agent.NAME, strategy.NAME or symbol.SYMBOL.", negative=""),
+]
+_TAKES_WORDS = frozenset({"set", "diff"})
 
 
 def limits(
-    what: Literal["history", "diff"],
+    what: Literal["show", "set", "unset", "history", "diff", "rails"],
     /,
-    *versions: Annotated[int, Parameter(help="For diff: two version numbers.")],
+    *words: str,
+    scope: Scopes = None,
+    reason: str | None = None,
     source: Source = HERE,
     as_json: AsJson = False,
 ) -> int:
-    """Show the versions of the limits: `history` lists them all, `diff A B` compares two.
+    """Show the limits and their layers, set a layer, and compare versions.
 
-    The hash is that of the values: however the same limits are written, it is the same.
+    The tightest of all layers binds an order: the account's own limits, the firm's, the symbol's, the agent's and its
+    mandate's, the strategy's. `show` says what binds whom and where it stands. `set` changes what it names in one
+    layer; what is left out stays, and `NAME=` takes one limit away. A hash is that of the values: however the same
+    limits are written, it is the same.
 
     ```
+    lockgate limits show
+    lockgate limits show --scope agent.demo --scope symbol.AAPL
+    lockgate limits set --scope agent.demo max_daily_trades=20 max_gross_exposure_usd=5000 --reason "first week"
+    lockgate limits set --scope firm firm.toml --reason "new policy"
+    lockgate limits unset --scope agent.demo --reason "it did well"
     lockgate limits history
     lockgate limits diff 1 3 --json
+    lockgate limits diff 1 2 --scope agent.demo
+    lockgate limits rails
     ```
 
     Args:
-        what: history or diff.
-        versions: For diff, two version numbers.
+        what: show, set, unset, history, diff or rails.
+        words: For set, a file (TOML or .json) or NAME=VALUE; for diff, two version numbers.
+        scope: Whose limits; `show` takes several, of an agent, a strategy and a symbol.
+        reason: Why, for the record; needed to set and unset.
         source: The journal to read.
         as_json: Print JSON for programs.
     """
-    wanted = {"history": 0, "diff": _BOTH}[what]
-    if len(versions) != wanted:
-        raise UsageError(f"`limits {what}` takes {wanted or 'no'} version numbers, not {len(versions)}")
-    known = asyncio.run(_versions(source))
-    return _history(known, as_json=as_json) if what == "history" else _diff(known, versions, as_json=as_json)
-
-
-async def _versions(source: Source) -> tuple[LimitsVersion, ...]:
-    async with opened(source) as journal:
-        return history([(told.seq, told.event) async for told in events_of(journal, "reading") if told.admitted])
-
-
-def _history(known: tuple[LimitsVersion, ...], *, as_json: bool) -> int:
-    if as_json:
-        say_json(known)
-        return OK
-    terminal = console()
-    for one in known:
-        head = f"version {one.version}  {one.at:%Y-%m-%d %H:%M:%S}Z  journal {one.seq}  {one.hash[:_HASH_SHOWN]}"
-        terminal.tell(f"{head}  by {one.by}: {one.reason}", "bold")
-        if one.proposal is not None:
-            text, _ = text_of(one.proposal)
-            terminal.tell(f"  {text}")
-        for change in one.changes:
-            terminal.tell(f"  {change.path}: {change.before} -> {change.after}")
-    return OK
-
-
-def _diff(known: tuple[LimitsVersion, ...], versions: tuple[int, ...], *, as_json: bool) -> int:
-    a, b = (_named(known, version) for version in versions)
-    found = changes(a.limits, b.limits)
-    if as_json:
-        say_json({"a": a, "b": b, "changes": found})
-        return OK
-    terminal = console()
-    terminal.tell(f"version {a.version} ({a.hash[:_HASH_SHOWN]}) to {b.version} ({b.hash[:_HASH_SHOWN]})", "bold")
-    for change in found:
-        terminal.tell(f"  {change.path}: {change.before} -> {change.after}")
-    if not found:
-        terminal.tell("  the same limits")
-    return OK
-
-
-def _named(known: tuple[LimitsVersion, ...], version: int) -> LimitsVersion:
-    for one in known:
-        if one.version == version:
-            return one
-    there = ", ".join(str(one.version) for one in known) or "none"
-    raise UsageError(f"there is no version {version} of the limits; there are {there}")
+    scopes = tuple(scope or ())
+    if words and what not in _TAKES_WORDS:
+        raise UsageError(f"`limits {what}` takes no {' '.join(words)}")
+    match what:
+        case "show":
+            return show(source, scopes, as_json=as_json)
+        case "set":
+            return set_layer(source, scopes, words, reason or "")
+        case "unset":
+            return unset_layer(source, scopes, reason or "")
+        case "history":
+            return show_history(source, scopes, as_json=as_json)
+        case "diff":
+            return show_diff(source, scopes, words, as_json=as_json)
+        case "rails":
+            return show_rails(as_json=as_json)

@@ -2,42 +2,84 @@
 
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
+from contracts.scopes import Scope
+from services.cli.lines import amount
 from services.cli.outcome import UsageError
+from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers
 from services.runtime.setting_values import SettingsError, limit_value
 
+_KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitSet)}
+_LAYER_KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitOverride)}
+_LAYERS = frozenset({FIRM_TABLE, *LAYER_TABLES})
 
-def limits_in(path: Path) -> dict[str, Any]:
-    """Read the limits that a file names; raise `UsageError` on anything that is no limit."""
-    table = _table(path)
-    kinds = {field.name: field.type for field in msgspec.structs.fields(LimitSet)}
-    unknown = sorted(table.keys() - kinds.keys())
+
+class Proposed(NamedTuple):
+    """Limits and layers to be tried, in place of those that stand."""
+
+    limits: dict[str, Any]
+    layers: Mapping[Scope, LimitOverride]
+
+
+def proposed_in(path: Path) -> Proposed:
+    """Read the account's limits and the layers of a file in the form of the settings file."""
+    table = _read(path)
+    flat = table.get("limits", {name: given for name, given in table.items() if name not in _LAYERS})
+    try:
+        layers = load_layers({name: given for name, given in table.items() if name in _LAYERS})
+    except (SettingsError, AttributeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+    if not flat and not layers:
+        raise UsageError(f"{path} names no limit; for example: max_order_notional_usd = 2500")
+    return Proposed(_values(path, flat, _KINDS), layers)
+
+
+def layer_in(path: Path) -> dict[str, Any]:
+    """Read what a file says of one layer; raise `UsageError` on anything that is no limit of a layer."""
+    table = _read(path)
+    return _values(path, table.get("limits", table), _LAYER_KINDS)
+
+
+def limits_text(value: Any) -> str:
+    """Write a limit as a person reads it."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return amount(value)
+        case tuple():
+            parts: tuple[Any, ...] = value
+            return ", ".join(part if isinstance(part, str) else part.name for part in parts) or "none"
+        case _:
+            return str(value)
+
+
+def _values(path: Path, table: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{path} holds no table of limits")
+    given: dict[str, Any] = table
+    unknown = sorted(given.keys() - kinds.keys())
     if unknown:
         raise UsageError(f"{path}: {', '.join(unknown)}: no such limit; there are {', '.join(kinds)}")
-    if not table:
-        raise UsageError(f"{path} names no limit; for example: max_order_notional_usd = 2500")
     try:
-        return {name: limit_value(name, given, kinds[name]) for name, given in table.items()}
+        return {name: limit_value(name, value, kinds[name]) for name, value in given.items()}
     except SettingsError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _table(path: Path) -> Mapping[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text()
-        read = msgspec.json.Decoder(float_hook=str).decode(text) if path.suffix == ".json" else _toml(text)
+        return _json(text) if path.suffix == ".json" else tomllib.loads(text, parse_float=str)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    table = read.get("limits", read) if isinstance(read, dict) else None
-    if not isinstance(table, dict):
-        raise UsageError(f"{path} holds no table of limits")
-    return table
 
 
-def _toml(text: str) -> Mapping[str, Any]:
-    return tomllib.loads(text, parse_float=str)
+def _json(text: str) -> dict[str, Any]:
+    return msgspec.json.Decoder(dict[str, Any], float_hook=str).decode(text)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -12,7 +12,7 @@ from contracts.controls import LimitsProposed
 from contracts.limits import LimitSet
 from services.cli.controls import given_reason, person
 from services.cli.events import From, To
-from services.cli.limits_file import limits_in
+from services.cli.limits_file import Proposed, proposed_in
 from services.cli.lines import amount
 from services.cli.outcome import OK, CommandError, UsageError
 from services.cli.points import Stretch, stretch_of
@@ -50,15 +50,17 @@ def whatif(
     ```
 
     Args:
-        limits: A file (TOML or .json) with the limits to change; those it does not name stay as they were.
+        limits: A file (TOML or .json) with the limits to change, and layers in the form of the settings file
+            (`[firm]`, `[agents.NAME]`, `[strategies.NAME]`, `[symbols.SYMBOL]`); what it does not name stays.
         propose: Put these limits on the record as a proposal, for this reason.
         from_: Begin at this sequence or time; with the first event when left out.
         to: End at this sequence or time.
         source: The journal to read.
         as_json: Print JSON for programs.
     """
-    reason = None if propose is None else _reason(propose, source, to)
-    found = asyncio.run(_asked(source, limits_in(limits), stretch_of(from_, to), reason))
+    proposed = proposed_in(limits)
+    reason = None if propose is None else _reason(propose, source, to, proposed)
+    found = asyncio.run(_asked(source, proposed, stretch_of(from_, to), reason))
     if as_json:
         say_json(found)
         return OK
@@ -68,7 +70,9 @@ def whatif(
     return OK
 
 
-def _reason(propose: str, source: Source, to: str | None) -> str:
+def _reason(propose: str, source: Source, to: str | None, proposed: Proposed) -> str:
+    if proposed.layers:
+        raise UsageError("a proposal is of the account's limits: set layers with `lockgate limits set`")
     if to is not None:
         raise UsageError("a proposal changes the limits that hold now, so it is weighed up to now: leave --to out")
     if source.journal is not None:
@@ -76,12 +80,10 @@ def _reason(propose: str, source: Source, to: str | None) -> str:
     return given_reason(propose)
 
 
-async def _asked(
-    source: Source, overrides: dict[str, Any], stretch: Stretch, propose: str | None = None
-) -> WhatIfReport:
+async def _asked(source: Source, proposed: Proposed, stretch: Stretch, propose: str | None = None) -> WhatIfReport:
     async with opened(source) as journal:
         first_seq = await _first_seq(journal, stretch)
-        asked = WhatIf(journal.account, overrides, first_seq)
+        asked = WhatIf(journal.account, proposed.limits, first_seq, proposed.layers)
         async for told in events_of(journal, "deciding again"):
             if stretch.is_over(told.seq, told.event):
                 break

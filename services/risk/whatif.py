@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from contracts.broker import AccountObserved
 from contracts.codec import JournalEvent
-from contracts.controls import LimitsSet
+from contracts.controls import LayerSet, LimitsSet
 from contracts.decisions import Decision
 from contracts.enums import Action, Outcome
 from contracts.ids import AccountId, OrderId
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
 from contracts.orders import (
     OrderEvent,
     OrderFilled,
@@ -25,12 +25,15 @@ from contracts.orders import (
     OrderReplaceRejected,
     OrderReplaceRequested,
 )
+from contracts.scopes import Scope
 from contracts.values import ZERO
 from projections import account
 from projections.account import EMPTY, AccountState
 from projections.dry_runs import is_dry_run
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
+from projections.layers import NO_LAYERS, with_layers
 from projections.risk_order import RiskOrder
+from projections.standing import NOTHING_SAID, Standing
 from services.risk.assumed_fills import assumed_end, assumed_events
 from services.risk.decider import Stamp, decide
 from services.risk.rederive import stated_in
@@ -45,17 +48,24 @@ _REPLACING = (OrderReplaceRequested, OrderReplaced, OrderReplaceRejected)
 class WhatIf:
     """Feed it the journal from its first event, in stream order; `finish` gives the report."""
 
-    def __init__(self, account_id: AccountId, overrides: Mapping[str, Any], first_seq: int = 1) -> None:
-        """Prepare to decide again from a sequence on, with these limits in place of those that held."""
+    def __init__(
+        self,
+        account_id: AccountId,
+        overrides: Mapping[str, Any],
+        first_seq: int = 1,
+        layers: Mapping[Scope, LimitOverride] = NO_LAYERS,
+    ) -> None:
+        """Prepare to decide again from a sequence on, with these limits and layers in place of those that held."""
         self._account = account_id
         self._overrides = overrides
+        self._layers = layers
         self._first_seq = first_seq
         self._last_seq = 0
         self._fence: Fence = OPEN_FENCE
         self._order = RiskOrder()
         self._was: AccountState = EMPTY
         self._would: AccountState | None = None
-        self._limits_before: LimitSet | None = None
+        self._before: tuple[LimitSet | None, Standing] = None, NOTHING_SAID
         self._marks = Marks()
         self._peaks = Peaks(), Peaks()
         self._start_usd = ZERO
@@ -84,8 +94,8 @@ class WhatIf:
         return report(
             Stretch(self._account, self._first_seq, self._last_seq, self._decisions),
             self._flips,
-            Side(self._limits_before, self._peaks[0], gains[0], self._bound[0], len(self._dropped)),
-            Side(would.limits, self._peaks[1], gains[1], self._bound[1], len(self._assumed)),
+            Side(self._before, self._peaks[0], gains[0], self._bound[0], len(self._dropped)),
+            Side((would.limits, would.standing), self._peaks[1], gains[1], self._bound[1], len(self._assumed)),
         )
 
     @property
@@ -114,10 +124,13 @@ class WhatIf:
         self._peaks = peaks_after(self._peaks[0], self._was), peaks_after(self._peaks[1], self._would)
 
     def _begin(self) -> None:
-        self._limits_before = self._was.limits
-        self._would = replace(self._was, limits=self._other(self._was.limits))
+        self._before = self._was.limits, self._was.standing
+        self._would = self._changed(self._was)
         self._start_usd = profit_usd(self._was, self._marks)
         self._peaks = peaks_after(Peaks(), self._was), peaks_after(Peaks(), self._was)
+
+    def _changed(self, state: AccountState) -> AccountState:
+        return replace(state, limits=self._other(state.limits), standing=with_layers(state.standing, self._layers))
 
     def _other(self, limits: LimitSet | None) -> LimitSet | None:
         return None if limits is None else replace(limits, **self._overrides)
@@ -167,10 +180,9 @@ class WhatIf:
 
     def _as_it_would_be(self, would: AccountState, event: JournalEvent, seq: int) -> AccountState:
         match event:
-            case LimitsSet():
-                folded = account.evolve(would, event, seq)
-                self._limits_before = event.limits
-                return replace(folded, limits=self._other(event.limits))
+            case LimitsSet() | LayerSet():
+                self._before = self._was.limits, self._was.standing
+                return self._changed(account.evolve(would, event, seq))
             case AccountObserved():
                 return account.evolve(would, self._observed(would, event), seq)
             case OrderEvent():

@@ -14,7 +14,9 @@ from contracts.limits import LimitSet
 from contracts.reasons import DenialCode
 from contracts.values import plain
 from projections.differences import Difference
+from projections.layers_history import layers_changed
 from projections.limits_history import changes
+from projections.standing import Standing
 from projections.trail import subject_of
 from services.risk.assumed_fills import ASSUMPTIONS
 from services.risk.valuation import Peaks
@@ -84,7 +86,7 @@ class Stretch(NamedTuple):
 class Side(NamedTuple):
     """One of the two accounts at the end of the stretch; `own_orders` are those that the other one never had."""
 
-    limits: LimitSet | None
+    bounds: tuple[LimitSet | None, Standing]
     peaks: Peaks
     profit_usd: Decimal
     bound: Counter[str]
@@ -118,7 +120,7 @@ def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> W
         account=stretch.account,
         first_seq=stretch.first_seq,
         last_seq=stretch.last_seq,
-        changes=_changes(was.limits, would.limits),
+        changes=(*_changes(was.bounds[0], would.bounds[0]), *layers_changed(was.bounds[1], would.bounds[1])),
         decisions=stretch.decisions,
         flips=tuple(flip for flip in flips if not flip.consequence),
         consequences=tuple(flip for flip in flips if flip.consequence),

@@ -1,10 +1,9 @@
 """The configured limits and layers, written to the journal at the start where they differ from what stands there."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts import subjects
-from contracts.codec import JournalEvent, decode_event
 from contracts.controls import LayerSet, LimitsSet
 from contracts.ids import AccountId
 from contracts.limits import LimitOverride, LimitSet
@@ -12,7 +11,7 @@ from contracts.scopes import Scope
 from services.runtime.clock import SystemClock
 from services.runtime.connection import Connection
 from services.runtime.jetstream import JetStreamJournal
-from services.runtime.ordered import OrderedReader
+from services.runtime.layer_book import controls_upto
 
 CONFIGURATION = "configuration"
 _DIFFER = "the configured limits differ from the last ones"
@@ -84,7 +83,7 @@ def _layer_events(last: Mapping[Scope, LayerSet], wanted: Mapping[Scope, LimitOv
 
 async def _standing(link: Connection, account: AccountId, newest_seq: int) -> _Stands:
     stands = _Stands(newest_seq=newest_seq)
-    async for event in _controls(link, account, newest_seq):
+    for _, event in await controls_upto(link, account, newest_seq):
         match event:
             case LimitsSet():
                 stands.limits = event
@@ -93,14 +92,3 @@ async def _standing(link: Connection, account: AccountId, newest_seq: int) -> _S
             case _:
                 continue
     return stands
-
-
-async def _controls(link: Connection, account: AccountId, newest_seq: int) -> AsyncGenerator[JournalEvent, None]:
-    """Walk the controls alone, which are few, up to the newest."""
-    stream, subject = subjects.journal_stream(account), subjects.control(account)
-    async with OrderedReader(link, stream, 0, subject=subject) as reader:
-        while True:
-            for seq, _, _, body, _ in await reader.next_batch():
-                yield decode_event(body)
-                if seq >= newest_seq:
-                    return
