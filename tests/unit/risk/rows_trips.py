@@ -33,6 +33,7 @@ from tests.unit.risk.row import Row
 
 D = Decimal
 S = timedelta(seconds=1)
+HOUR_MS = 3_600_000
 OPEN = evidence(quote())
 
 
@@ -63,7 +64,7 @@ class Desk:
 
     def __init__(self, agent: str = DEMO, **limits: Any) -> None:
         self.agent = AgentId(agent)
-        self.state: AccountState = state_of(limits_set(**limits), observed())
+        self.state: AccountState = state_of(limits_set(**({"account_age_max_ms": HOUR_MS} | limits)), observed())
         self.seq = 2
         self.orders = 0
 

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from contracts.enums import KillMode, Outcome
+from contracts import codec
+from contracts.enums import KillMode, Outcome, TradingState
 from contracts.ids import OrderId
 from contracts.reasons import DenialCode as C
 from projections import account
+from projections.trading_state import trading_state_of
+from services.gateway.same_intent import is_same
 from services.risk.decider import decide
 from services.risk.market import MarketWatch
 from tests.risk_world import (
@@ -28,14 +31,15 @@ from tests.risk_world import (
     state_of,
     stated,
 )
+from tests.unit.risk.rows_trips import Desk
 
 D = Decimal
 READY = (limits_set(), observed())
 MARKET = {"order_type": "market", "limit_price": None}
 
 
-def code(state: Any, content: bytes, seen: Any = None) -> C | None:
-    reason = answer(state, content, seen).reason
+def code(state: Any, content: bytes, seen: Any = None, agent: str = "demo") -> C | None:
+    reason = answer(state, content, seen, agent).reason
     return None if reason is None else reason.code
 
 
@@ -64,6 +68,40 @@ def test_of_eight_working_orders_of_4000_two_fit_under_10000() -> None:
         state = account.evolve(state, decision, number)
         outcomes.append(decision.outcome)
     assert outcomes.count(Outcome.APPROVED) == 2
+
+
+def test_the_same_key_with_another_body_is_another_intent_and_never_the_first_ones_answer() -> None:
+    first = codec.decode_intent(body("key", qty="10"))
+    assert is_same(first, body("key", qty="10.0"))
+    assert not is_same(first, body("key", qty="11"))
+    assert not is_same(first, body("key", side="sell"))
+
+
+def test_five_rejections_between_five_acceptances_halt_nobody() -> None:
+    desk = Desk("noisy", max_reject_streak=5, reject_window_ms=60_000, order_rate_per_min=20)
+    for _ in range(5):
+        desk.reject().accept()
+    assert trading_state_of(desk.state) == (TradingState.ACTIVE, ())
+    for agent in ("noisy", "quiet"):
+        assert answer(desk.state, body(qty="1"), agent=agent).outcome is Outcome.APPROVED
+
+
+def test_five_rejections_in_a_row_stop_their_agent_and_leave_the_account_trading() -> None:
+    desk = Desk("noisy", max_reject_streak=5, reject_window_ms=60_000)
+    for _ in range(5):
+        desk.reject()
+    assert trading_state_of(desk.state) == (TradingState.ACTIVE, ())
+    assert code(desk.state, body(qty="1"), agent="noisy") is C.TRIPPED
+    assert code(desk.state, body(qty="1"), agent="quiet") is None
+
+
+@pytest.mark.parametrize("rails", [{}, {"trip_hysteresis_pct": D(20)}])
+def test_a_drawdown_is_a_state_that_everybody_sees_and_not_only_denied_orders(rails: Any) -> None:
+    state = state_of(limits_set(**rails), observed("100600"), observed("100100"))
+    told, causes = trading_state_of(state)
+    assert (told, causes[0]) == (TradingState.REDUCE_ONLY, "drawdown")
+    assert code(state, body(qty="1")) is C.MAX_DRAWDOWN
+    assert code(account.evolve(state, bought("10"), 9), body(side="sell", **MARKET)) is None
 
 
 def test_denials_between_approvals_halt_nobody() -> None:
