@@ -1,6 +1,6 @@
 """`lockgate limits`: what binds whom, the layers that people set, and every version with who set it and why."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -14,11 +14,22 @@ Scopes = Annotated[
     list[str] | None,
     Parameter(name="--scope", help="firm, account, agent.NAME, strategy.NAME or symbol.SYMBOL.", negative=""),
 ]
+type _What = Literal["show", "set", "unset", "history", "diff", "rails"]
+
+
+class _Asked(NamedTuple):
+    source: Source
+    scopes: tuple[str, ...]
+    words: tuple[str, ...]
+    reason: str
+    as_json: bool
+
+
 _TAKES_WORDS = frozenset({"set", "diff"})
 
 
 def limits(
-    what: Literal["show", "set", "unset", "history", "diff", "rails"],
+    what: _What,
     /,
     *words: str,
     scope: Scopes = None,
@@ -56,13 +67,18 @@ def limits(
     scopes = tuple(scope or ())
     if words and what not in _TAKES_WORDS:
         raise UsageError(f"`limits {what}` takes no {' '.join(words)}")
+    return _run(what, _Asked(source, scopes, words, reason or "", as_json))
+
+
+def _run(what: _What, asked: _Asked) -> int:
+    source, scopes, words, reason, as_json = asked
     match what:
         case "show":
             return show(source, scopes, as_json=as_json)
         case "set":
-            return set_layer(source, scopes, words, reason or "")
+            return set_layer(source, scopes, words, reason)
         case "unset":
-            return unset_layer(source, scopes, reason or "")
+            return unset_layer(source, scopes, reason)
         case "history":
             return show_history(source, scopes, as_json=as_json)
         case "diff":
