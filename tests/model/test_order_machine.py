@@ -39,6 +39,8 @@ from contracts.values import ZERO
 from projections.account import AccountState
 from projections.exposure import with_position, with_symbol, worst
 from services.risk.core import RiskCore
+from tests.model.limits_held import assert_within
+from tests.model.naive_ledger import spent_by
 from tests.model.test_risk_machine import EXAMPLES, NIGHTLY, PRICES, QTYS, SIDES, STEPS, RiskMachine
 from tests.risk_world import DEMO, body, evidence, intent, limits_set, observed, quote, stated
 
@@ -121,18 +123,18 @@ class OrderMachine(RiskMachine):
         self.write(observed(str(equity), at=self.now))
 
     @rule(symbol=SYMBOLS, usd=st.sampled_from([2_000, 6_000, 20_000]))
-    def limits_change(self, symbol: str, usd: int) -> None:
+    def limits_are_cut_or_raised(self, symbol: str, usd: int) -> None:
         if symbol == "SPY":  # seldom enough to let orders be made
             self.write(limits_set(3, max_position_notional_usd=Decimal(usd), order_rate_per_min=10_000))
 
-    def somebody_kills(self) -> None:
-        """Not here: the other machine does, and this one would only ever see exits."""
+    def a_person_speaks(self) -> None:
+        """Not here: the other machine kills, and this one would only ever see exits; positions come of fills."""
 
-    def an_operator_releases(self) -> None:
+    def new_terms_are_asked_for(self) -> None:
+        """Not here: this machine has its own way."""
+
+    def new_terms_are_answered(self) -> None:
         """Not here."""
-
-    def shares_appear(self) -> None:
-        """Not here: positions come of fills."""
 
     def ask(self, content: bytes, symbol: str, price: Decimal) -> Decision:
         """Have an intent decided twice, and hold both answers to one another and to the limits."""
@@ -141,14 +143,15 @@ class OrderMachine(RiskMachine):
             replace(quote(str(price - CENT), str(price), at=self.now), symbol=Symbol(symbol)), at=self.now
         )
         asked = stated(content, f"i{self.intents}")
-        twin = RiskCore("test")
-        twin.state, twin.epoch, twin.read_seq = self.core.state, self.core.epoch, self.core.read_seq
+        twin, before = RiskCore("test"), self.core.state
+        twin.state, twin.epoch, twin.read_seq = before, self.core.epoch, self.core.read_seq
         again = codec.encode(twin.decide(asked, seen))
         decision = self.core.decide(asked, seen)
         assert codec.encode(decision) == again
         self.landing.append(decision)
-        if decision.outcome is Outcome.APPROVED and decision.reservation is not None:
-            self._within_limits(decision)
+        self.turnover_usd += spent_by(decision, before)
+        if decision.outcome is Outcome.APPROVED:
+            assert_within(self.core.state, decision)
         return decision
 
     def next_id(self) -> str:
