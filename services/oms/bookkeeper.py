@@ -131,16 +131,22 @@ class Bookkeeper:
     # Books not yet open: what no order explains was there before us.
 
     async def _adopt(self, look: Look, found: Comparison) -> None:
-        """Count as ours what two comparisons in a row see, with nothing happening in the symbol in between."""
+        """Count as ours what comparisons in a row see, with nothing happening in the symbol in between.
+
+        The last of them asked for executions that nobody told of: what those explain is no position from before.
+        """
         gaps = {s: d for s, d in books.position_differences(look.folded, look.shown).items() if s not in look.moved}
         moved = self._moved_since(self._seen_symbols)
         lasting = {s: d for s, d in gaps.items() if s not in moved and self._was_seen(s, d)}
+        self._seen_gaps = gaps
+        if lasting and not found.asked_fills:
+            found.wants_fills = True
+            return
         found.breaks = tuple(f"{symbol}: broker has {d.gap:+f} more" for symbol, d in lasting.items())
         for symbol, difference in lasting.items():
             gap = difference.gap or Decimal(0)
             price = books.adoption_price(look.folded.get(symbol), look.shown.get(symbol), gap)
             await self._adopt_position(symbol, gap, price)
-        self._seen_gaps = gaps
 
     def _was_seen(self, symbol: Symbol, difference: Difference) -> bool:
         before = self._seen_gaps.get(symbol)

@@ -18,6 +18,10 @@ class Comparison:
         self.recovered = 0
         self.unheard = 0
         """Orders that moved by what the broker was asked, though a link was up by which it should have told."""
+        self.asked_fills = False
+        """Executions of which nobody told, on ended orders too, were asked for."""
+        self.wants_fills = False
+        """Something lasts that such an execution may explain: the next comparison shall ask."""
         self.breaks: tuple[str, ...] = ()
         self.differences: dict[str, Difference] = {}
         self.shown: Mapping[Symbol, ObservedPosition] = {}

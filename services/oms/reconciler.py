@@ -58,6 +58,7 @@ class Reconciler:
         self._core = core
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
+        self._fills_wanted = False
         self._seen_seq: dict[OrderId, int] = {}
 
     async def reconcile(self, *, full: bool, confirm_after_ms: int = 0) -> Comparison:
@@ -67,6 +68,7 @@ class Reconciler:
             await self._compare_orders(found)
             await self._keeper.observe(found, self._breaks.watched, confirm_after_ms)
             await self._breaks.settle(found)
+            self._fills_wanted = found.wants_fills
             if found.is_news or self._is_due():
                 await self._desk.append(self._reconciled(found))
             return found
@@ -82,8 +84,9 @@ class Reconciler:
         unseen = {o.order_id: o for o in before.values() if o.order_id not in shown and self._may_judge(o, found)}
         suspects = {o.order_id: o for o in self._suspects() if o.order_id not in shown}
         await _all(self._look_up(order, found) for order in (unseen | suspects).values())
-        if found.full:
+        if found.full or self._fills_wanted:
             await self._recover_late_fills(found)
+            found.asked_fills = True
         self._seen_seq = {order.order_id: order.last_seq for order in self._core.state.open_orders()}
 
     async def _listed(self, found: Comparison) -> Iterable[BrokerOrder]:

@@ -37,6 +37,7 @@ from services.oms.fills import is_behind, is_doubtful
 from services.oms.kill import KillSwitch
 from services.oms.proof import ProofDesk
 from services.oms.reconciler import Hands, Reconciler
+from services.oms.registrar import Registrar
 from services.oms.sender import Sender
 from services.oms.state import is_unsent, to_cancel
 from services.oms.sweep import Sweep, SweepParts, SweepWaits
@@ -46,8 +47,10 @@ from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
 SNAPSHOT_EVERY_EVENTS = 20_000
 UPDATES_IN_HAND_MAX = 256
 DRAIN_MS_MAX = 4_000
-QUICK_COMPARISONS = 3
-"""At the start: one that sees, one that adopts what lasted, one that opens the books."""
+LISTING_MS_MAX = 3_000
+"""So long the broker's word on what may be traded is waited for at the start; without it risk denies."""
+QUICK_COMPARISONS = 4
+"""At the start: one that sees, one that sees it last, one that adopts it, one that opens the books."""
 MUTE_AFTER = 2
 """Comparisons that found what an update should have told, with no update in between, before the link is given up."""
 
@@ -98,6 +101,7 @@ class Oms:
         self._proof = ProofDesk(ports.broker, self._desk, kill, core, ports.clock, ports.log)
         parts = SweepParts(self._desk, self._sender, kill, self._proof)
         self._sweep = Sweep(ports.broker, core, parts, self._waits.sweep)
+        self._registrar = Registrar(ports.broker, self._desk, core, ports.clock)
         self._keeper = Bookkeeper(ports.broker, self._desk, core, ports.clock, ports.journal.account)
         self._breaks = BreakDesk(self._desk, core, ports.log)
         hands = Hands(self._desk, self._sender, self._keeper, self._breaks)
@@ -123,6 +127,7 @@ class Oms:
                 self._follow_broker(),
                 self._keep_comparing(mark_ready),
                 self._sweep.run(),
+                self._registrar.run(self._ports.log),
                 self._tick(report),
             )
             tasks = [group.create_task(job) for job in jobs]
@@ -247,6 +252,7 @@ class Oms:
             compared += 1
             if compared == 1:
                 self._go_live()
+                await _pause_ms(self._registrar.looked, LISTING_MS_MAX)
                 mark_ready()
             quick = compared < QUICK_COMPARISONS
             await _pause_ms(

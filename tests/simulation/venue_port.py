@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from contracts.broker import ObservedPosition
-from contracts.ids import OrderId
+from contracts.broker import Asset, ObservedPosition, Session
+from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
+from services.oms.brokers.memory_listing import all_allowed, days_on_end
 from services.oms.brokers.port import (
     Accepted,
     Ambiguous,
@@ -261,6 +262,12 @@ class VenuePort:
 
     async def clock(self) -> BrokerClock:
         return await self._read(self._hours)
+
+    async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:
+        return await self._read(lambda: all_allowed(symbols))
+
+    async def sessions(self, first: date, last: date) -> tuple[Session, ...]:
+        return await self._read(lambda: days_on_end(first, last))
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
         return await self._read(lambda: tuple(fill for fill in self._venue.fills if fill.at > at))

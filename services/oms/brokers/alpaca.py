@@ -1,16 +1,17 @@
 """Alpaca's trading side behind the broker port: what each answer means for an order."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
-from contracts.broker import ObservedPosition
+from contracts.broker import Asset, ObservedPosition, Session
 from contracts.enums import OrderClass
-from contracts.ids import OrderId
+from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from services.oms.brokers import alpaca_requests_wire as requests
 from services.oms.brokers import alpaca_wire as wire
 from services.oms.brokers.alpaca_activities_wire import read_activities, read_activity_ids
 from services.oms.brokers.alpaca_http import AlpacaHttp, Answer, BudgetSpentError, NoAnswerError, NotSentError
+from services.oms.brokers.alpaca_listing_wire import read_asset, read_assets, read_calendar
 from services.oms.brokers.alpaca_updates import AlpacaUpdates
 from services.oms.brokers.budget import Purpose
 from services.oms.brokers.port import (
@@ -50,6 +51,8 @@ _SERVER_ERROR = 500
 
 _ORDERS_PER_PAGE = 500
 _ACTIVITIES_PER_PAGE = 100
+_ASKED_ONE_BY_ONE_MAX = 25
+"""So many assets are asked for one by one; of more, all come in one answer."""
 _PAGES_MAX = 400
 """A listing longer than this is not an account that one process can follow."""
 
@@ -142,6 +145,19 @@ class AlpacaBroker:
     async def clock(self) -> BrokerClock:
         """GET the clock."""
         return _understood(wire.read_clock, await self._get("/v2/clock"))
+
+    async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:
+        """GET the assets."""
+        if len(symbols) > _ASKED_ONE_BY_ONE_MAX:
+            answer = await self._get("/v2/assets", {"status": "active", "asset_class": "us_equity"})
+            return tuple(asset for asset in _understood(read_assets, answer) if asset.symbol in set(symbols))
+        answers = [await self._get(f"/v2/assets/{symbol}", also=_NOT_FOUND) for symbol in symbols]
+        return tuple(_understood(read_asset, answer) for answer in answers if answer.status != _NOT_FOUND)
+
+    async def sessions(self, first: date, last: date) -> tuple[Session, ...]:
+        """GET the calendar."""
+        days = {"start": first.isoformat(), "end": last.isoformat()}
+        return _understood(read_calendar, await self._get("/v2/calendar", days))
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
         """GET the FILL activities after a moment; ids have no strict order inside a millisecond, so sort by time."""

@@ -8,15 +8,16 @@ and its like) and faults for requests to come.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
-from contracts.broker import ObservedPosition
+from contracts.broker import Asset, ObservedPosition, Session
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
 from contracts.reasons import RejectionCode
 from services.oms.brokers.memory_book import ENDED, MemoryBook
+from services.oms.brokers.memory_faults import Fault, unsent
+from services.oms.brokers.memory_listing import all_allowed, days_on_end
 from services.oms.brokers.memory_matching import Quoted
 from services.oms.brokers.port import (
     Accepted,
@@ -35,7 +36,6 @@ from services.oms.brokers.port import (
     LinkDown,
     LinkUp,
     NotSent,
-    RateLimited,
     Rejected,
     ReplaceAccepted,
     ReplaceOutcome,
@@ -46,17 +46,7 @@ from services.oms.brokers.port import (
 )
 from services.runtime.ports import Clock
 
-_RETRY_AFTER_MS = 100
 _SESSION = timedelta(hours=8)
-
-
-class Fault(StrEnum):
-    """What may befall the next request that writes; a lost answer is of a request that was carried out."""
-
-    LOST_REQUEST = "lost_request"
-    LOST_ANSWER = "lost_answer"
-    RATE_LIMITED = "rate_limited"
-    NOT_SENT = "not_sent"
 
 
 class MemoryBroker:
@@ -102,7 +92,7 @@ class MemoryBroker:
         if still_may is not None and not still_may():
             return NotSent(detail="called back")
         fault = self._next_fault("submit")
-        if (failed := _unsent(fault)) is not None:
+        if (failed := unsent(fault)) is not None:
             return failed
         outcome = self._take(order_id, terms)
         return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
@@ -110,7 +100,7 @@ class MemoryBroker:
     async def cancel(self, broker_order_id: str) -> CancelOutcome:
         """Cancel an order at once, unless it ended before or requests linger."""
         fault = self._next_fault("cancel")
-        if (failed := _unsent(fault)) is not None:
+        if (failed := unsent(fault)) is not None:
             return failed
         outcome = self._cancel(broker_order_id)
         return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
@@ -128,7 +118,7 @@ class MemoryBroker:
         if still_may is not None and not still_may():
             return NotSent(detail="called back")
         fault = self._next_fault("replace")
-        if (failed := _unsent(fault)) is not None:
+        if (failed := unsent(fault)) is not None:
             return failed
         outcome = self._replace(broker_order_id, replacement_id, changes)
         return Ambiguous(detail="no answer") if fault is Fault.LOST_ANSWER else outcome
@@ -176,6 +166,16 @@ class MemoryBroker:
         self._answer()
         now = self._clock.now()
         return BrokerClock(at=now, is_open=True, next_open=now + 2 * _SESSION, next_close=now + _SESSION)
+
+    async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:
+        """Allow everything with what was ever quoted."""
+        self._answer()
+        return all_allowed(symbol for symbol in symbols if symbol in self.book.quotes)
+
+    async def sessions(self, first: date, last: date) -> tuple[Session, ...]:
+        """List days without a break between them."""
+        self._answer()
+        return days_on_end(first, last)
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:
         """List the executions after a moment."""
@@ -377,16 +377,3 @@ class MemoryBroker:
     def _push(self, report: StreamReport) -> None:
         for reader in self._readers:
             reader.put_nowait(report)
-
-
-def _unsent(fault: Fault | None) -> Ambiguous | RateLimited | NotSent | None:
-    """Give what a fault makes of a request that was never carried out, None when it was."""
-    match fault:
-        case Fault.LOST_REQUEST:
-            return Ambiguous(detail="no answer")
-        case Fault.RATE_LIMITED:
-            return RateLimited(retry_after_ms=_RETRY_AFTER_MS)
-        case Fault.NOT_SENT:
-            return NotSent(detail="connection refused")
-        case _:
-            return None

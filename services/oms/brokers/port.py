@@ -5,13 +5,13 @@ and an order must survive that. Times are UTC, money and quantities Decimal.
 """
 
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from contracts.broker import ObservedPosition
+from contracts.broker import Asset, ObservedPosition, Session
 from contracts.enums import LegRole, OrderClass, Side, TimeInForce
 from contracts.ids import OrderId, Symbol
 from contracts.orders import OrderTerms
@@ -265,6 +265,14 @@ class Broker(Protocol):
 
     async def clock(self) -> BrokerClock:
         """Give the broker's time and session."""
+        ...
+
+    async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:
+        """Say what may be done with each of these symbols; those that the broker does not list are left out."""
+        ...
+
+    async def sessions(self, first: date, last: date) -> tuple[Session, ...]:
+        """List the exchange's sessions of the days from first to last, both included, oldest first."""
         ...
 
     async def fills_after(self, at: datetime) -> tuple[BrokerFill, ...]:

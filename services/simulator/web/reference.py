@@ -66,12 +66,15 @@ class ReferenceRoutes:
     async def clock(self, _request: web.Request) -> web.Response:
         """Return the time and when the market opens and closes next."""
         now = self._desk.clock()
+        hours = self._desk.broker.lifecycle.hours
+        opens = next_open(now)
         return trading(
             {
                 "timestamp": now.astimezone(NEW_YORK),
-                "is_open": self._desk.broker.lifecycle.hours.is_open(now),
-                "next_open": next_open(now).astimezone(NEW_YORK),
-                "next_close": next_close(now).astimezone(NEW_YORK),
+                "is_open": hours.is_open(now),
+                "next_open": opens.astimezone(NEW_YORK),
+                # a market that is always open does not close before it opens the next time
+                "next_close": next_close(opens if hours.always else now).astimezone(NEW_YORK),
             }
         )
 
