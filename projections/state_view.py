@@ -4,14 +4,17 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from contracts.base import Value
+from contracts.broker import KillVerified
 from contracts.decisions import Headroom
 from contracts.enums import KillMode, OrderStatus, TradingState
 from contracts.ids import AccountId, AgentId, IntentId, OrderId, Symbol
 from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
+from contracts.scopes import ACCOUNT, Scope
 from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
+from projections.standing import Kill
 from projections.trading_state import trading_state_of
 
 _MILLIONTH = Decimal("0.000001")
@@ -68,12 +71,15 @@ class DayView(Value, frozen=True, kw_only=True):
 
 
 class KillView(Value, frozen=True, kw_only=True):
-    """The kill switch while it is on."""
+    """A kill switch while it is on, since when, and what the broker showed of it."""
 
+    scope: Scope
     mode: KillMode
     by: str
     reason: str
+    since: datetime
     seq: int
+    proof: KillVerified | None
 
 
 class AccountView(Value, frozen=True, kw_only=True):
@@ -83,6 +89,7 @@ class AccountView(Value, frozen=True, kw_only=True):
     trading_state: TradingState
     halts: tuple[str, ...]
     kill: KillView | None
+    kills: tuple[KillView, ...]
     limits_version: int
     limits: LimitSet | None
     headroom: Headroom
@@ -105,7 +112,8 @@ def view_of(state: AccountState, place: Place) -> AccountView:
         place=place,
         trading_state=trading_state,
         halts=causes,
-        kill=_kill(state),
+        kill=next((one for one in _kills(state) if one.scope == ACCOUNT), None),
+        kills=_kills(state),
         limits_version=state.limits_version,
         limits=state.limits,
         headroom=_headroom(state, place.at),
@@ -127,9 +135,15 @@ def _headroom(state: AccountState, at: datetime | None) -> Headroom:
     return headroom(state, at, state.day.trading_day)
 
 
-def _kill(state: AccountState) -> KillView | None:
-    kill = state.kill
-    return None if kill is None else KillView(mode=kill.mode, by=kill.by, reason=kill.reason, seq=state.kill_seq)
+def _kills(state: AccountState) -> tuple[KillView, ...]:
+    return tuple(_kill(scope, kill) for scope, kill in sorted(state.standing.kills.items()))
+
+
+def _kill(scope: Scope, kill: Kill) -> KillView:
+    said = kill.event
+    return KillView(
+        scope=scope, mode=said.mode, by=said.by, reason=said.reason, since=said.at, seq=kill.seq, proof=kill.proof
+    )
 
 
 def _day(state: AccountState) -> DayView:

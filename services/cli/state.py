@@ -13,7 +13,7 @@ from projections import account
 from projections.account import EMPTY
 from projections.differences import Difference, differences
 from projections.state_view import AccountView, OrderView, Place, PositionView, view_of
-from services.cli.lines import amount, terms_text
+from services.cli.lines import amount, terms_text, text_of
 from services.cli.outcome import OK
 from services.cli.points import Point, is_past, point_of
 from services.cli.source import HERE, Source, events_of, opened
@@ -104,11 +104,10 @@ def paragraphs(shown: AccountView) -> Iterator[Styled]:
     yield f"account {place.account} after sequence {place.seq}, {when}", HEADING
     style = "green" if shown.trading_state == "active" else "bold red"
     yield f"trading {shown.trading_state}" + (f" ({', '.join(shown.halts)})" if shown.halts else ""), style
-    if shown.kill is not None:
-        yield (
-            f"  kill switch {shown.kill.mode} by {shown.kill.by}: {shown.kill.reason} (journal {shown.kill.seq})",
-            "",
-        )
+    for kill in shown.kills:
+        since = f"since {kill.since:%Y-%m-%d %H:%M:%S} UTC, journal {kill.seq}"
+        yield f"  kill switch {kill.mode} for {kill.scope} by {kill.by}: {kill.reason} ({since})", ""
+        yield f"    {'no proof yet' if kill.proof is None else text_of(kill.proof)[0]}", ""
     yield f"limits version {shown.limits_version}", ""
     equity = f"equity {amount(day.equity_usd)}, loss {amount(day.loss_usd)}, drawdown {amount(day.drawdown_usd)} USD"
     yield f"day {day.trading_day or '-'}: {day.orders} orders, {equity}", ""

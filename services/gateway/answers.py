@@ -28,6 +28,7 @@ from contracts.intents import StopLoss, TakeProfit
 from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
+from contracts.scopes import Scope
 
 Number = Annotated[
     msgspec.Raw,
@@ -258,14 +259,28 @@ class Balances(Answer, frozen=True, kw_only=True):
     as_of: datetime | None = None
 
 
-class KillState(Answer, frozen=True, kw_only=True):
-    """How the kill switch came to be on."""
+class KillProof(Answer, frozen=True, kw_only=True):
+    """What the broker showed of a kill; `flat_after_ms` is null while anything is left."""
 
+    engaged_seq: int
+    blocked_after_ms: Decimal | None
+    flat_after_ms: Decimal | None
+    orders_left: int
+    positions_left: int
+    at: datetime
+    detail: str
+
+
+class KillState(Answer, frozen=True, kw_only=True):
+    """How a kill switch came to be on, and the proof that it works once there is one."""
+
+    scope: Scope
     mode: KillMode
     by: str
     reason: str
     since: datetime
     seq: int
+    proof: KillProof | None
 
 
 class StateAnswer(Answer, frozen=True, kw_only=True):
@@ -277,6 +292,7 @@ class StateAnswer(Answer, frozen=True, kw_only=True):
     trading_state_reasons: tuple[str, ...]
     kill_switch: bool
     kill: KillState | None
+    kills: tuple[KillState, ...]
     balances: Balances
     positions: tuple[PositionAnswer, ...]
     open_orders: tuple[OrderAnswer, ...]
@@ -325,6 +341,7 @@ class RiskStateAnswer(Answer, frozen=True, kw_only=True):
     trading_state_reasons: tuple[str, ...]
     kill_switch: bool
     kill: KillState | None
+    kills: tuple[KillState, ...]
     limits: LimitSet | None
     limits_version: int
     exposure: ExposureAnswer
@@ -339,11 +356,15 @@ class RiskStateAnswer(Answer, frozen=True, kw_only=True):
 
 
 class KillAnswer(Answer, frozen=True, kw_only=True):
-    """The kill switch as it now stands; `mode` is null when it is off, `seq` the journal sequence that says so."""
+    """One kill switch as it now stands; `mode` is null when it is off, `seq` the journal sequence that says so.
+
+    That it works is proved in `kills` of GET /v1/state, under the same scope.
+    """
 
     status: Literal["ok"] = "ok"
     kill_switch: bool
     mode: KillMode | None
+    scope: Scope
     seq: int
     message: str | None = None
 

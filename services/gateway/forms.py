@@ -14,6 +14,7 @@ import msgspec
 from contracts.enums import KillMode
 from contracts.ids import IntentId, is_token
 from contracts.reasons import RefusalCode
+from contracts.scopes import ACCOUNT, ScopeText
 from contracts.values import is_plain_number
 from services.gateway.order_forms import CancelForm, ReasonText, ReplaceForm, SubmitForm
 from services.gateway.refusals import Refusal
@@ -24,9 +25,16 @@ MODE_ALIASES = {"cancel_only": KillMode.CANCEL_ALL}
 
 
 class KillForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The kill switch as it should be: on to a mode, or off with a reason."""
+    """One kill switch as it should be: on to a mode, or off with a reason."""
 
     enabled: bool
+    scope: Annotated[
+        ScopeText,
+        msgspec.Meta(
+            description="Whose switch: account (firm is the same), agent.NAME, strategy.NAME or symbol.NAME.",
+            examples=["account", "agent.demo", "strategy.momo", "symbol.AAPL"],
+        ),
+    ] = ACCOUNT
     mode: Annotated[
         str,
         msgspec.Meta(

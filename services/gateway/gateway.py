@@ -10,6 +10,7 @@ from services.gateway.clerk import Clerk
 from services.gateway.process_watch import ProcessWatch
 from services.gateway.state_answers import Moment
 from services.runtime.health import ProcessState
+from services.runtime.kill_file import KillFile
 from services.runtime.ports import Clock, Journal
 
 
@@ -31,6 +32,7 @@ class Gateway:
     keys: KeyRing
     processes: ProcessWatch
     clock: Clock
+    kill_file: KillFile
     is_linked: Callable[[], bool]
     beat: Callable[[AgentId], None]
     own_state: Callable[[], ProcessState]

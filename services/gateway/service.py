@@ -15,6 +15,7 @@ from services.gateway.intent_desk import JetStreamIntentDesk
 from services.gateway.process_watch import NatsProcessWatch
 from services.gateway.server import listen, make_server
 from services.runtime.health import ProcessState
+from services.runtime.kill_file import KillFile
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.process import Runtime
 
@@ -70,6 +71,7 @@ def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
         keys=KeyRing(settings.credentials_dir / KEYS_FILE),
         processes=NatsProcessWatch(connection, runtime.account, runtime.clock),
         clock=runtime.clock,
+        kill_file=KillFile(settings.home),
         is_linked=lambda: connection.is_connected,
         beat=lambda agent: connection.publish_now(subjects.beat(runtime.account, agent), b""),
         own_state=lambda: ProcessState.DRAINING if runtime.stopping.is_set() else ProcessState.READY,

@@ -3,19 +3,23 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
+from contracts.broker import KillVerified
 from contracts.ids import AccountId
 from contracts.limits import LimitSet
+from contracts.scopes import ACCOUNT, Scope
 from contracts.values import ZERO
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.exposure import SymbolExposure, worst
 from projections.headroom import headroom
 from projections.pace import orders_in_window
 from projections.positions import Position
+from projections.standing import Kill
 from projections.trading_state import trading_state_of
 from services.gateway.answers import (
     Balances,
     DayAnswer,
     ExposureAnswer,
+    KillProof,
     KillState,
     PositionAnswer,
     RiskHeadroom,
@@ -51,7 +55,8 @@ def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
         trading_state=trading_state,
         trading_state_reasons=reasons,
         kill_switch=state.kill is not None,
-        kill=_kill(state),
+        kill=_account_kill(state),
+        kills=_kills(state),
         balances=_balances(state),
         positions=tuple(_position(state, held) for held in state.positions.values() if held.qty),
         open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX, key),
@@ -71,7 +76,8 @@ def risk_state_answer(at: Moment) -> RiskStateAnswer:
         trading_state=trading_state,
         trading_state_reasons=reasons,
         kill_switch=state.kill is not None,
-        kill=_kill(state),
+        kill=_account_kill(state),
+        kills=_kills(state),
         limits=state.limits,
         limits_version=state.limits_version,
         exposure=_exposure(state),
@@ -92,11 +98,38 @@ def _headroom(at: Moment) -> RiskHeadroom:
     return risk_headroom(left, None if limits is None else limits.order_rate_per_min)
 
 
-def _kill(state: AccountState) -> KillState | None:
-    kill = state.kill
-    if kill is None:
-        return None
-    return KillState(mode=kill.mode, by=kill.by, reason=kill.reason, since=kill.at, seq=state.kill_seq)
+def _account_kill(state: AccountState) -> KillState | None:
+    kill = state.standing.kills.get(ACCOUNT)
+    return None if kill is None else _kill(ACCOUNT, kill)
+
+
+def _kills(state: AccountState) -> tuple[KillState, ...]:
+    return tuple(_kill(scope, kill) for scope, kill in sorted(state.standing.kills.items()))
+
+
+def _kill(scope: Scope, kill: Kill) -> KillState:
+    said = kill.event
+    return KillState(
+        scope=scope,
+        mode=said.mode,
+        by=said.by,
+        reason=said.reason,
+        since=said.at,
+        seq=kill.seq,
+        proof=None if kill.proof is None else _proof(kill.proof),
+    )
+
+
+def _proof(told: KillVerified) -> KillProof:
+    return KillProof(
+        engaged_seq=told.engaged_seq,
+        blocked_after_ms=told.blocked_after_ms,
+        flat_after_ms=told.flat_after_ms,
+        orders_left=told.orders_left,
+        positions_left=told.positions_left,
+        at=told.at,
+        detail=told.detail,
+    )
 
 
 def _balances(state: AccountState) -> Balances:

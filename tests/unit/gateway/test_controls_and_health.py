@@ -1,10 +1,14 @@
 """The kill switch, health, and the document that describes every route."""
 
+from decimal import Decimal
+
 import pytest
 
 from contracts import subjects
+from contracts.broker import KillVerified
 from contracts.controls import KillEngaged, KillReleased
 from contracts.enums import KillMode
+from contracts.scopes import ACCOUNT
 from services.runtime.health import ProcessState
 from services.runtime.ports import JournalUnavailableError
 from tests.unit.gateway.world import PAPER, START, World
@@ -16,7 +20,8 @@ KILL = "/v1/controls/kill_switch"
 async def test_any_trading_key_may_engage_and_the_record_names_it(world: World):
     answer = (await world.call("POST", KILL, {"enabled": True, "mode": "cancel_all", "reason": "odd fills"})).json()
 
-    assert answer == {"status": "ok", "kill_switch": True, "mode": "cancel_all", "seq": 1, "message": None}
+    on = {"kill_switch": True, "mode": "cancel_all", "scope": "account", "seq": 1}
+    assert answer == {"status": "ok", "message": None} | on
     record = world.journal.events[0]
     assert record.subject == subjects.control(PAPER)
     assert isinstance(record.event, KillEngaged)
@@ -75,6 +80,70 @@ async def test_only_an_operator_with_a_reason_releases(world: World):
     assert operators.json()["kill_switch"] is False
     assert isinstance(world.journal.events[-1].event, KillReleased)
     assert len(world.journal.events) == 2
+
+
+async def test_an_agents_key_engages_its_own_switch_and_no_others(world: World):
+    own = (await world.call("POST", KILL, {"enabled": True, "scope": "agent.demo"})).json()
+    others = await world.call("POST", KILL, {"enabled": True, "scope": "agent.eve"})
+    symbols = await world.call("POST", KILL, {"enabled": True, "scope": "symbol.AAPL"})
+    operators = await world.call("POST", KILL, {"enabled": True, "scope": "symbol.AAPL"}, key="operator")
+
+    assert (own["kill_switch"], own["scope"]) == (True, "agent.demo")
+    assert (others.status_code, symbols.status_code, operators.status_code) == (403, 403, 200)
+    state = (await world.call("GET", "/v1/state")).json()
+    assert (state["kill_switch"], state["kill"]) == (False, None)
+    assert [kill["scope"] for kill in state["kills"]] == ["agent.demo", "symbol.AAPL"]
+
+
+async def test_a_release_leaves_other_scopes_on(world: World):
+    for scope in ("account", "agent.demo"):
+        await world.call("POST", KILL, {"enabled": True, "scope": scope})
+
+    body = {"enabled": False, "scope": "firm", "reason": "looked into it"}
+    answer = (await world.call("POST", KILL, body, key="operator")).json()
+
+    assert (answer["kill_switch"], answer["scope"]) == (False, "account")
+    assert [kill["scope"] for kill in (await world.call("GET", "/v1/state")).json()["kills"]] == ["agent.demo"]
+
+
+async def test_a_scope_that_is_none_is_refused(world: World):
+    assert (await world.call("POST", KILL, {"enabled": True, "scope": "everything"})).status_code == 400
+    assert not world.journal.events
+
+
+async def test_while_the_kill_file_is_there_the_account_is_not_released(world: World):
+    await world.call("POST", KILL, {"enabled": True})
+    world.gateway.kill_file.path.touch()
+
+    body = {"enabled": False, "reason": "looked into it"}
+    refused = await world.call("POST", KILL, body, key="operator")
+    world.gateway.kill_file.path.unlink()
+    released = await world.call("POST", KILL, body, key="operator")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "kill_file_present")
+    assert "remove it first" in refused.json()["message"]
+    assert released.status_code == 200
+
+
+async def test_the_proof_of_a_kill_is_shown_with_its_switch(world: World):
+    seq = (await world.call("POST", KILL, {"enabled": True, "mode": "flatten"})).json()["seq"]
+    proof = KillVerified(
+        epoch=0,
+        at=START,
+        scope=ACCOUNT,
+        mode=KillMode.FLATTEN,
+        engaged_seq=seq,
+        blocked_after_ms=Decimal("0.8"),
+        flat_after_ms=Decimal(640),
+        orders_left=0,
+        positions_left=0,
+    )
+    await world.tell(proof, subjects.broker(PAPER))
+
+    shown = (await world.call("GET", "/v1/state")).json()["kill"]["proof"]
+
+    assert (shown["blocked_after_ms"], shown["flat_after_ms"]) == ("0.8", "640")
+    assert (shown["orders_left"], shown["positions_left"], shown["engaged_seq"]) == (0, 0, seq)
 
 
 async def test_an_unconfirmed_control_says_so(world: World, monkeypatch: pytest.MonkeyPatch):

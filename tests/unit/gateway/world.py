@@ -20,6 +20,7 @@ from services.gateway.doorkeeper import Doorkeeper
 from services.gateway.gateway import Gateway
 from services.gateway.process_watch import OTHERS
 from services.runtime.health import ProcessState
+from services.runtime.kill_file import KillFile
 from services.runtime.memory import ManualClock, MemoryInbox, MemoryJournal
 from tests.unit.gateway.fake_risk import FakeRisk
 
@@ -113,6 +114,7 @@ class World:
             keys=KeyRing(self.keys_path),
             processes=self.watch,
             clock=self.clock,
+            kill_file=KillFile(folder),
             is_linked=lambda: self.linked,
             beat=self.beats.append,
             own_state=lambda: self.own_state,
