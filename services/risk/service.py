@@ -6,6 +6,7 @@ reach the stream in the order of deciding. Whatever breaks that ends the process
 """
 
 import asyncio
+from datetime import datetime
 
 from contracts import subjects
 from contracts.decisions import Decision, Evidence
@@ -99,17 +100,22 @@ class RiskService:
         parsed = subjects.parse_intent(received.subject)
         self._beats.hear(parsed.agent, self._runtime.clock.monotonic_ms())
         stated = Stated(parsed.account, parsed.agent, parsed.intent_id, received.body, received.seq)
-        now = self._runtime.clock.now()
-        quote, regime = self._market.evidence_for(received.body, self._core.state)
-        evidence = Evidence(
-            received_at=received.at,
+        evidence = self._evidence(received.body, received.at)
+        self._decide(stated, evidence, dict(received.headers).get("traceparent"))
+
+    def _evidence(self, body: bytes, received_at: datetime | None) -> Evidence:
+        """Gather what is known now of the market that an intent names; what we state ourselves came this moment."""
+        now, seen = self._runtime.clock.now(), self._market.evidence_for(body, self._core.state)
+        return Evidence(
+            received_at=received_at or now,
             decided_at=now,
             trading_day=self._runtime.clock.trading_day(now),
-            quote=quote,
-            regime=regime,
+            quote=seen.quote,
+            regime=seen.regime,
+            stats=seen.stats,
+            status=seen.status,
             live=self._live,
         )
-        self._decide(stated, evidence, dict(received.headers).get("traceparent"))
 
     def _decide(self, stated: Stated, evidence: Evidence, traceparent: str | None) -> None:
         if not self._lease.held():
@@ -158,12 +164,7 @@ class RiskService:
 
     def _decide_own(self, stated: Stated) -> None:
         """Decide what risk itself states, at this moment's market."""
-        now, clock = self._runtime.clock.now(), self._runtime.clock
-        quote, regime = self._market.evidence_for(stated.body, self._core.state)
-        day = clock.trading_day(now)
-        evidence = Evidence(
-            received_at=now, decided_at=now, trading_day=day, quote=quote, regime=regime, live=self._live
-        )
+        evidence = self._evidence(stated.body, None)
         self._decide(stated, evidence, None)
 
     def _close_positions(self) -> None:

@@ -19,7 +19,7 @@ from projections.account import AccountState, evolve
 from projections.held import held_name
 from projections.state_codec import decode_state, encode_state
 from services.risk.core import RiskCore
-from services.risk.market import MarketWatch
+from services.risk.market import NOTHING_SEEN, MarketWatch
 from services.risk.rederive import Rederivation
 from tests.risk_world import (
     DEMO,
@@ -202,9 +202,9 @@ def test_the_market_of_a_held_intent_is_found_by_its_name() -> None:
     watch, content = MarketWatch(), approval(held="i")
     seen = quote()
     watch._keep(watch._quotes, quote_subject(Symbol("AAPL")).encode(), codec.encode(seen))
-    assert watch.evidence_for(content, state)[0] == seen
-    assert watch.evidence_for(approval(held="other"), state) == (None, None)
-    assert watch.evidence_for(intent("approval", agent=5, held_intent_id="i", approve=True), state) == (None, None)
+    assert watch.evidence_for(content, state).quote == seen
+    assert watch.evidence_for(approval(held="other"), state) == NOTHING_SEEN
+    assert watch.evidence_for(intent("approval", agent=5, held_intent_id="i", approve=True), state) == NOTHING_SEEN
 
 
 def test_the_journal_alone_gives_every_answer_again_and_the_same_state() -> None:

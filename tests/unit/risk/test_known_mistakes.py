@@ -14,7 +14,7 @@ from projections import account
 from projections.trading_state import trading_state_of
 from services.gateway.same_intent import is_same
 from services.risk.decider import decide
-from services.risk.market import MarketWatch
+from services.risk.market import NOTHING_SEEN, MarketWatch
 from tests.risk_world import (
     AAPL,
     NOW,
@@ -137,8 +137,24 @@ def test_a_replace_is_decided_on_the_market_of_its_orders_symbol() -> None:
         b'"at":"2026-11-23T15:00:00Z","seq":1,"source":"test"}'
     )
     order_id = OrderId(str(approved.order_id))
-    seen, _ = watch.evidence_for(intent("replace", order_id=order_id, qty="1"), state)
+    seen = watch.evidence_for(intent("replace", order_id=order_id, qty="1"), state).quote
     assert seen is not None
     assert seen.symbol == AAPL
-    assert watch.evidence_for(intent("replace", order_id="lg-other"), state) == (None, None)
-    assert watch.evidence_for(intent("replace", order_id=5), state) == (None, None)
+    assert watch.evidence_for(intent("replace", order_id="lg-other"), state) == NOTHING_SEEN
+    assert watch.evidence_for(intent("replace", order_id=5), state) == NOTHING_SEEN
+
+
+def test_statistics_and_halts_of_the_symbol_are_evidence() -> None:
+    watch, content = MarketWatch(), body()
+    stats = b'{"type":"stats.v1","symbol":"AAPL","last_price":"100","last_at":"2026-11-23T14:59:00Z",'
+    stats += b'"at":"2026-11-23T15:00:00Z","source":"test"}'
+    halt = b'{"type":"status.v1","symbol":"AAPL","code":"H","message":"","reason_code":"T1","reason":"News",'
+    halt += b'"at":"2026-11-23T15:00:00Z","source":"test"}'
+    watch._keep(watch._stats, b"stats.AAPL", stats)  # pyright: ignore[reportPrivateUsage] - as it comes off the wire
+    watch._keep(watch._statuses, b"status.AAPL", halt)  # pyright: ignore[reportPrivateUsage]
+    seen = watch.evidence_for(content, state_of(*READY))
+    assert seen.stats is not None
+    assert seen.status is not None
+    assert (seen.stats.last_price, seen.status.code, seen.quote) == (100, "H", None)
+    watch._keep(watch._stats, b"stats.AAPL", halt)  # pyright: ignore[reportPrivateUsage]
+    assert watch.evidence_for(content, state_of(*READY)).stats is None
