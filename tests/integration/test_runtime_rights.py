@@ -83,6 +83,8 @@ async def test_an_agent_publishes_only_its_own_intents(nats_server):
         "intent.paper._operator.x",
         "intent.other.demo.x",
         "intent.paper.demo.x.y",
+        "beat.paper.eve",
+        "beat.other.demo",
         *ALL_JOURNAL_SUBJECTS,
         *REWRITING,
         *NAMED_CONSUMERS,
@@ -135,6 +137,17 @@ async def test_an_agent_states_an_intent_hears_its_decision_and_reads_it_again_l
     await risk.close()
 
 
+async def test_an_agents_beat_reaches_risk_out_of_its_own_account(nats_server):
+    agent, risk = await nats_server.connect("demo"), await nats_server.connect("risk")
+    heard = await risk.subscribe(subjects.beats_of(PAPER))
+    await risk.flush()
+    await agent.publish(subjects.beat(PAPER, DEMO), b"")
+    await agent.flush()
+    assert subjects.parse_beat((await heard.next_msg(timeout=5)).subject) == DEMO
+    await agent.close()
+    await risk.close()
+
+
 async def test_an_agent_cannot_make_the_server_answer_into_the_journal_or_to_another_agent(own_nats_server):
     """A reply subject is not checked against the sender's rights, so answers must not leave the agent's account."""
     agent, eve, risk = [await own_nats_server.connect(user) for user in ("demo", "eve", "risk")]
@@ -164,7 +177,7 @@ async def test_no_run_time_user_rewrites_history_or_touches_anothers_consumer(na
 async def test_a_process_writes_only_its_own_journal_subjects_snapshots_and_leases(nats_server, user):
     others = [s for s in ALL_JOURNAL_SUBJECTS if s not in JOURNAL_SUBJECTS.get(user, [])]
     others += [f"$KV.{bucket}.{p}.paper" for bucket in ("SNAPSHOTS", "LEASES") for p in PROCESSES if p != user]
-    others += [] if user == "gateway" else ["intent.paper.demo.x"]
+    others += [] if user == "gateway" else ["intent.paper.demo.x", "beat.paper.demo"]
     others += [] if user == "regime" else ["quote.AAPL", "regime.AAPL"]
     assert await refused_publishes(nats_server, user, others) == set(others)
 
