@@ -21,8 +21,9 @@ COMMANDS = (
     ("cancel", "services.cli.changing:cancel", _TRADING, "Ask to cancel an order."),
     ("cancel-all", "services.cli.changing:cancel_all", _TRADING, "Ask to cancel every open order."),
     ("close", "services.cli.changing:close", _TRADING, "Close a position at the market."),
-    ("kill", "services.cli.controls:kill", _TRADING, "Engage the kill switch."),
-    ("resume", "services.cli.controls:resume", _TRADING, "Release the kill switch."),
+    ("kill", "services.cli.controls:kill", _TRADING, "Engage a kill switch, and see the proof that it works."),
+    ("release", "services.cli.controls:release", _TRADING, "Release a kill switch."),
+    ("resume", "services.cli.controls:resume", _TRADING, "Release the account's kill switch, as `release` does."),
     (
         "reconcile",
         "services.cli.breaks:reconcile",

@@ -1,6 +1,7 @@
 """`lockgate status`: every process, its state and how far it is behind."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich import box
@@ -12,6 +13,7 @@ from services.cli.outcome import OK, UnreachableError
 from services.cli.probe import ProcessStatus, Status, look_at
 from services.cli.terminal import AsJson, Home, chosen_home, console, say_json
 from services.runtime.health import ProcessState
+from services.runtime.kill_file import KillFile
 
 _STYLES: dict[str, str] = {
     ProcessState.READY: "green",
@@ -45,10 +47,24 @@ def status(*, home: Home = None, as_json: AsJson = False) -> int:
     terminal.print(
         f"http {urls.http}   openapi {urls.openapi}   nats {urls.nats}   simulator {urls.simulator or '-'}"
     )
+    for text in kill_lines(found):
+        terminal.tell(text, "bold red")
     terminal.print(
         f"account {found.account}   mode {found.mode}   broker {found.broker}   journal {found.journal_seq}"
     )
     return OK
+
+
+def kill_lines(found: Status) -> Iterator[str]:
+    """Tell every kill switch that is on, as the OMS knows them, and the kill file."""
+    facts = next((one.facts for one in found.processes if one.name == "oms"), {})
+    late = facts.get("kills_not_done") or ()
+    for kill in facts.get("kills") or ():
+        not_done = "   NOT DONE YET" if kill["scope"] in late else ""
+        who = f"by {kill['by']}: {kill['reason']}   since {kill['since']}"
+        yield f"kill switch {kill['mode']} for {kill['scope']} {who}{not_done}"
+    if (file := KillFile(Path(found.home))).is_there():
+        yield f"kill file {file.path} is there"
 
 
 def instance_or_fail(home: Path) -> Instance:

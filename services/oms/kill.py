@@ -18,7 +18,7 @@ from contracts.scopes import ACCOUNT, Scope
 from projections.order_state import OrderState
 from projections.standing import Whose, is_wider, scopes_over, switch_of
 from services.oms.core import OmsCore
-from services.runtime.kill_file import FileWord
+from services.runtime.kill_file import BY, FileWord
 from services.runtime.ports import Clock
 
 
@@ -80,6 +80,14 @@ class KillSwitch:
         if self._file is not None and self._goes_beyond(ACCOUNT, self._file.mode):
             yield Word(ACCOUNT, self._file.mode, None)
 
+    def facts(self) -> list[dict[str, object]]:
+        """Give what health shows: every switch that is on, who put it on, why and since when."""
+        kills = self._core.state.account.standing.kills
+        stored = [_fact(word.scope, kills[word.scope].event) for word in self.words() if word.seq is not None]
+        heard = [_fact(switch_of(said.scope), said) for said in self._heard]
+        seen = self.lacks_record()
+        return stored + heard + ([] if seen is None else [_fact_of_file(seen)])
+
     def _goes_beyond(self, scope: Scope, mode: KillMode) -> bool:
         stored = self._core.state.account.standing.kills.get(scope)
         return stored is None or is_wider(mode, stored.event.mode)
@@ -138,6 +146,14 @@ class KillSwitch:
             heard = self._heard.items()
             self._heard = {w: h for w, h in heard if w.at > event.at or switch_of(w.scope) != scope}
         return None
+
+
+def _fact(scope: Scope, said: KillEngaged) -> dict[str, object]:
+    return {"scope": scope, "mode": said.mode, "by": said.by, "reason": said.reason, "since": said.at}
+
+
+def _fact_of_file(word: FileWord) -> dict[str, object]:
+    return {"scope": ACCOUNT, "mode": word.mode, "by": BY, "reason": word.reason, "since": None}
 
 
 def whose_of(order: OrderState) -> Whose:

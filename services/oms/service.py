@@ -316,7 +316,7 @@ class Oms:
                 link="up" if self._link_up else "down",
                 reconciled_at=self._reconciled_at,
                 kill=self._kill.mode,
-                kills={word.scope: word.mode for word in self._kill.words()},
+                kills=self._kill.facts(),
                 kills_not_done=self._proof.late,
                 budget=self._ports.budget(),
             )

@@ -18,7 +18,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = (
-        "up down status submit replace cancel cancel-all close tail explain kill resume schema doctor bench sim"
+        "up down status submit replace cancel cancel-all close tail explain kill release resume schema doctor bench sim"
         " simulate"
     )
     promised += " state diff timeline events limits whatif verify export import projections reconcile"
@@ -49,6 +49,8 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["kill"],
         ["kill", "--mode", "explode", "--reason", "x"],
         ["kill", "--reason", "  "],
+        ["kill", "--reason", "x", "--scope", "everything"],
+        ["release", "--reason", "  "],
         ["reconcile", "--accept", "AAPL"],
         ["submit", "AAPL", "hold", "10"],
         ["submit", "AAPL", "buy", "ten"],
@@ -87,6 +89,7 @@ def test_a_mistake_on_the_line_is_a_usage_error(
         ["close", "AAPL", "--percent", "50"],
         ["tail"],
         ["kill", "--mode", "cancel_all", "--reason", "x"],
+        ["release", "--reason", "x"],
         ["resume", "--reason", "x"],
         ["sim", "state"],
         ["sim", "fault", "drop_update"],
