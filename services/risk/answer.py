@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from contracts.decisions import Check, Headroom, Reservation
+from contracts.decisions import Check, Headroom, Reservation, Sizing
 from contracts.enums import Action, Outcome
 from contracts.ids import AccountId, AgentId, IntentId, OrderId
 from contracts.orders import OrderTerms
@@ -51,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headroom: Headroom | None = None
     valid_until: datetime | None = None
     strategy: str | None = None
+    sizing: Sizing | None = None
     digest: str | None = None
     held_until: datetime | None = None
     on_behalf_of: AgentId | None = None

@@ -24,6 +24,7 @@ from contracts.limits import LimitSet
 from contracts.reasons import DenialCode, Reason
 from projections.account import AccountState
 from projections.headroom import headroom
+from services.risk.advice import advised
 from services.risk.answer import MS, SHOWN_CHARS, Answer, Stamp, Stated, no
 from services.risk.canceling import answer_cancel, answer_cancel_all
 from services.risk.conditions import ahead
@@ -42,6 +43,9 @@ _ACTIONS: dict[type[Intent], Action] = {
     CancelAllIntent: Action.CANCEL_ALL,
     ApprovalIntent: Action.SUBMIT,
 }
+
+
+_NO_LIMITS = Reason(code=C.NO_LIMITS, message="no limits are set, so nothing may trade", needs_human=True)
 
 
 def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp) -> Decision:
@@ -93,7 +97,7 @@ def _answer_new_risk(
     """Answer what may add risk, or take it away, at a market that moves on."""
     limits = state.limits
     if limits is None:
-        return no(_ACTIONS[type(intent)], Reason(code=C.NO_LIMITS, message="no limits are set: nothing may trade"))
+        return no(_ACTIONS[type(intent)], _NO_LIMITS)
     late = _late(limits, evidence)
     if late is not None:
         return no(_ACTIONS[type(intent)], late)
@@ -138,6 +142,7 @@ def _late(limits: LimitSet, evidence: Evidence) -> Reason | None:
         limit=Decimal(limit_ms),
         attempted=Decimal(age_ms),
         retryable=True,
+        retry_after_ms=0,
     )
 
 
@@ -154,7 +159,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         outcome=answer.outcome,
         order_id=answer.order_id,
         order_ids=answer.order_ids,
-        reason=answer.reason,
+        reason=advised(answer.reason),
         terms=answer.terms,
         reservation=answer.reservation,
         checks=answer.checks,
@@ -168,6 +173,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         layers_version=state.standing.version,
         on_behalf_of=answer.on_behalf_of or stated.closes_for,
         strategy=answer.strategy,
+        sizing=answer.sizing,
         digest=answer.digest,
         held_until=answer.held_until if answer.outcome is Outcome.HELD else None,
         intent=msgspec.Raw(stated.body.strip()) if readable else NO_INTENT,  # a reader finds no blanks around it

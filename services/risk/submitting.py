@@ -1,5 +1,7 @@
 """The answer to what asks for a new order: as stated, or to close a position at the market."""
 
+from msgspec.structs import replace
+
 from contracts.decisions import Check, Evidence, Headroom, Reservation
 from contracts.enums import Action, OrderClass, Outcome, Side
 from contracts.ids import OrderId, order_id_for
@@ -19,6 +21,7 @@ from services.risk.holding import held_back
 from services.risk.order_form import is_whole
 from services.risk.said import said
 from services.risk.situation import Situation, measure, usable
+from services.risk.sizing import advice
 from services.risk.terms import closing_terms, stated_terms
 
 C = DenialCode
@@ -31,7 +34,11 @@ def answer_submit(
     whose = Whose(stated.closes_for or stated.agent, intent.meta.strategy, intent.symbol)
     at = measure(state, limits, stated_terms(intent), evidence, whose)
     fault = _fault_here(at)
-    return _judge(at, stated, intent) if fault is None else no(Action.SUBMIT, fault)
+    if fault is not None:
+        return no(Action.SUBMIT, fault)
+    answer = _judge(at, stated, intent)
+    sizing = advice(at, answer)
+    return answer if sizing is None else replace(answer, sizing=sizing)
 
 
 def answer_close(
