@@ -129,6 +129,7 @@ class _PgBeside(Beside):
             if not self._took_place:
                 postgres.drop(self._built)
         finally:
+            postgres.let_others_build(self._built)
             self._built.close()
 
 

@@ -185,6 +185,12 @@ def drop(built: PostgresDatabase) -> None:
     built.run(quoting.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(quoting.Identifier(built.schema)))
 
 
+def let_others_build(built: PostgresDatabase) -> None:
+    """Give the right to build up now; a server notices a closed connection only after a while."""
+    with suppress(DatabaseUnavailableError):  # with the connection the right is gone, too
+        built.execute("SELECT pg_advisory_unlock_all()")
+
+
 def open_reader(url: str, schema: str) -> PostgresDatabase:
     """Open an existing schema for reading only; raise `FileNotFoundError` when there is none."""
     connection = connect(url)
