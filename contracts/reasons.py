@@ -109,6 +109,7 @@ class RefusalCode(StrEnum):
     MISSING_REQUIRED_FIELDS = "missing_required_fields"
     INVALID_BODY = "invalid_body"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
+    VERSION_CONFLICT = "version_conflict"
     KILL_FILE_PRESENT = "kill_file_present"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"

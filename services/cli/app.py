@@ -23,6 +23,8 @@ COMMANDS = (
     ("close", "services.cli.changing:close", _TRADING, "Close a position at the market."),
     ("kill", "services.cli.controls:kill", _TRADING, "Engage a kill switch, and see the proof that it works."),
     ("release", "services.cli.controls:release", _TRADING, "Release a kill switch."),
+    ("mandate", "services.cli.mandate:mandate", _TRADING, "Say what an agent may do: grant, tighten, revoke, show."),
+    ("approvals", "services.cli.approvals:approvals", _TRADING, "Show what waits for a person; let it go or refuse."),
     ("resume", "services.cli.controls:resume", _TRADING, "Release the account's kill switch, as `release` does."),
     (
         "reconcile",

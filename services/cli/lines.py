@@ -149,6 +149,11 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:  # noqa: C901 - one cas
 
 def _decision(decision: Decision) -> tuple[str, str]:
     who = f"{decision.agent} {decision.intent_id}"
+    if decision.on_behalf_of is not None:
+        who = f"{who} for {decision.on_behalf_of} {decision.correlation_id}"
+    if decision.held_until is not None and decision.terms is not None:
+        until = decision.held_until.astimezone(UTC)
+        return f"{who} waits for a person until {until:%H:%M:%S}Z: {terms_text(decision.terms)}", WARNING
     if decision.outcome is Outcome.APPROVED:
         changed = "replace by " if decision.action is Action.REPLACE else ""
         what = changed + terms_text(decision.terms) if decision.terms else str(decision.action)

@@ -79,6 +79,7 @@ class IntentAnswer(Answer, frozen=True, kw_only=True):
     reason: Reason | None = None
     reservation: Reservation | None = None
     decision_seq: int
+    held_until: datetime | None = None
     message: str | None = None
 
 

@@ -17,7 +17,18 @@ from services.gateway.access import guard
 from services.gateway.gateway import Gateway
 from services.gateway.openapi import document_route
 from services.gateway.refusals import Refusal, RefusalAnswer, unavailable
-from services.gateway.routes import account, controls, health, heartbeat, intents, order_changes, orders, positions
+from services.gateway.routes import (
+    account,
+    approvals,
+    controls,
+    health,
+    heartbeat,
+    intents,
+    mandates,
+    order_changes,
+    orders,
+    positions,
+)
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.stream_api import RefusedError
 from services.runtime.telemetry import get_logger
@@ -38,6 +49,13 @@ HANDLERS: Sequence[HTTPRouteHandler] = (
     positions.close_position,
     positions.close_all_positions,
     controls.set_kill_switch,
+    mandates.list_mandates,
+    mandates.show_mandate,
+    mandates.grant_mandate,
+    mandates.tighten_mandate,
+    mandates.revoke_mandate,
+    approvals.list_approvals,
+    approvals.answer_approval,
 )
 _CODES: Mapping[int, RefusalCode] = {
     HTTPStatus.NOT_FOUND: RefusalCode.NOT_FOUND,

@@ -7,7 +7,7 @@ import msgspec
 
 from contracts.decisions import Decision, Headroom
 from contracts.enums import Outcome
-from contracts.ids import OrderId, Symbol
+from contracts.ids import AccountId, OrderId, Symbol, order_id_for
 from contracts.values import DECIMALS_MAX, plain
 from projections.account import AccountState
 from projections.dry_runs import is_dry_run
@@ -48,17 +48,19 @@ def intent_answer(decided: Decided, *, repeated: bool) -> IntentAnswer:
         reason=decision.reason,
         reservation=decision.reservation,
         decision_seq=seq,
+        held_until=decision.held_until,
         message=_message(decision, repeated=repeated),
     )
 
 
-def intent_story(decided: Decided, state: AccountState) -> IntentStory:
-    """Tell everything that is known of an intent."""
+def intent_story(decided: Decided, state: AccountState, account: AccountId) -> IntentStory:
+    """Tell everything that is known of an intent; of one that a person let go, the order that came of it."""
     seq, decision = decided
+    order_id = decision.order_id if decision.outcome is not Outcome.HELD else _order_let_go(decision, state, account)
     return IntentStory(
         status=STATUS[decision.outcome],
         intent_id=decision.intent_id,
-        order_id=decision.order_id,
+        order_id=order_id,
         risk=_risk(decision),
         reason=decision.reason,
         reservation=decision.reservation,
@@ -72,8 +74,14 @@ def intent_story(decided: Decided, state: AccountState) -> IntentStory:
         terms=decision.terms,
         checks=decision.checks,
         order_ids=decision.order_ids,
-        order=_order(decision.order_id, state),
+        held_until=decision.held_until,
+        order=_order(order_id, state),
     )
+
+
+def _order_let_go(decision: Decision, state: AccountState, account: AccountId) -> OrderId | None:
+    order_id = order_id_for(account, decision.agent, decision.intent_id)
+    return order_id if order_id in state.orders else None
 
 
 def _message(decision: Decision, *, repeated: bool) -> str | None:
@@ -98,6 +106,7 @@ def replace_answer(decided: Decided, order_id: OrderId, state: AccountState, *, 
         reason=decision.reason,
         reservation=decision.reservation,
         decision_seq=seq,
+        held_until=decision.held_until,
         terms=decision.terms,
         order=_order(order_id, state),
         message=_message(decision, repeated=repeated),

@@ -16,6 +16,7 @@ from contracts.ids import IntentId, is_token
 from contracts.reasons import RefusalCode
 from contracts.scopes import ACCOUNT, ScopeText
 from contracts.values import is_plain_number
+from services.gateway.mandate_answers import ApprovalForm, GrantForm, RevokeForm
 from services.gateway.order_forms import CancelForm, ReasonText, ReplaceForm, SubmitForm
 from services.gateway.refusals import Refusal
 from services.runtime.ids import new_intent_id
@@ -50,6 +51,9 @@ _submit = msgspec.json.Decoder(SubmitForm)
 _replace = msgspec.json.Decoder(ReplaceForm)
 _cancel = msgspec.json.Decoder(CancelForm)
 _kill = msgspec.json.Decoder(KillForm)
+_grant = msgspec.json.Decoder(GrantForm)
+_revoke = msgspec.json.Decoder(RevokeForm)
+_approval = msgspec.json.Decoder(ApprovalForm)
 _NULL = b"null"
 _whole = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 _NUMBERS = frozenset(
@@ -91,6 +95,21 @@ def read_replace(body: bytes) -> ReplaceForm:
 def read_cancel(body: bytes) -> CancelForm:
     """Read the body of a cancel; no body at all is fine."""
     return _read(_cancel, body) if body.strip() else CancelForm()
+
+
+def read_grant(body: bytes) -> GrantForm:
+    """Read the body of a grant, or of what tightens one."""
+    return _read(_grant, body)
+
+
+def read_revoke(body: bytes) -> RevokeForm:
+    """Read the body of a revocation."""
+    return _read(_revoke, body)
+
+
+def read_approval(body: bytes) -> ApprovalForm:
+    """Read a person's word on an intent that waits."""
+    return _read(_approval, body)
 
 
 def read_kill(body: bytes) -> tuple[KillForm, KillMode]:

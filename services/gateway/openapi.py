@@ -74,6 +74,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
         if operation.body is not None:
             bodies[operation.body] = None
         answers.update((shape, None) for shape, _ in operation.answers.values() if issubclass(shape, msgspec.Struct))
+        answers.update((shape, None) for shape in operation.also.values())
     _, asked = msgspec.json.schema_components(list(bodies), ref_template=_REF)
     _, answered = msgspec.json.schema_components(list(answers), ref_template=_REF)
     return {**_taking_numbers(asked), **answered}
@@ -111,7 +112,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _answers(operation: Operation) -> dict[str, Any]:
     return {
-        str(status): {"description": told, "content": _content(shape)}
+        str(status): {"description": told, "content": _content(shape, operation.also.get(status))}
         for status, (shape, told) in operation.answers.items()
     }
 
@@ -128,9 +129,14 @@ def _refusals(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _content(shape: type) -> Mapping[str, Any]:
+def _content(shape: type, also: type | None = None) -> Mapping[str, Any]:
+    schema = _schema(shape)
+    return {_JSON: {"schema": schema if also is None else {"anyOf": [schema, _schema(also)]}}}
+
+
+def _schema(shape: type) -> Mapping[str, Any]:
     is_named = issubclass(shape, msgspec.Struct)
-    return {_JSON: {"schema": {"$ref": _REF.format(name=shape.__name__)} if is_named else {"type": "object"}}}
+    return {"$ref": _REF.format(name=shape.__name__)} if is_named else {"type": "object"}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Operation:
     summary: str
     scope: Scope | None
     answers: Mapping[int, tuple[type, str]]
+    also: Mapping[int, type] = field(default_factory=dict[int, type])
+    """A second shape that an answer with the same status may have."""
     refusals: tuple[RefusalCode, ...] = ()
     body: type | None = None
     body_required: bool = True

@@ -12,6 +12,8 @@ from services.runtime.connection import Connection
 from services.runtime.settings import Settings
 from services.runtime.topology import TopologyDriftError
 from services.supervisor.child import Child
+from services.supervisor.credentials import DEMO
+from services.supervisor.first_mandates import grant_first
 from services.supervisor.household import Household
 from services.supervisor.keeper import ComeUp, Keeper, Overseer, UnusableError
 from services.supervisor.limit_setting import set_limits
@@ -65,6 +67,7 @@ class Crew:
         if not self._limits_set:
             settings = self._settings
             await set_limits(link, settings.account, settings.limits, settings.layers)
+            await grant_first(link, self._settings.account, DEMO)
             self._limits_set = True
 
     async def _simulator_is_up(self, _: Child) -> None:

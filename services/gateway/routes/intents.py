@@ -32,9 +32,10 @@ _SUBMIT = Operation(
         200: (IntentAnswer, "Decided: `status` says how. A denial is a decision too."),
         ACCEPTED: (
             PendingAnswer,
-            "On record, but not decided within the wait; the Location header says where to look.",
+            "On record, but not decided within the wait, or held for a person; Location says where to look.",
         ),
     },
+    also={ACCEPTED: IntentAnswer},
     refusals=(
         RefusalCode.MISSING_REQUIRED_FIELDS,
         RefusalCode.INVALID_BODY,
@@ -74,7 +75,10 @@ async def submit(
     statement = await gateway.clerk.state(request.auth.agent, intent, trace)
     if statement.decided is None:
         return pending(statement.intent_id)
-    return Response(intent_answer(statement.decided, repeated=statement.repeated))
+    answer = intent_answer(statement.decided, repeated=statement.repeated)
+    if answer.held_until is None:
+        return Response(answer)
+    return Response(answer, status_code=ACCEPTED, headers={"location": f"/v1/intents/{answer.intent_id}"})
 
 
 @get("/v1/intents/{intent_id:str}", opt=_LOOK.as_option())
@@ -90,7 +94,7 @@ async def look(
         raise _unknown(intent_id)
     decided = await gateway.clerk.decision(whose, IntentId(intent_id))
     if decided is not None:
-        return Response(intent_story(decided, gateway.view.state))
+        return Response(intent_story(decided, gateway.view.state, gateway.account))
     if await gateway.clerk.is_stated(whose, IntentId(intent_id)):
         return pending(IntentId(intent_id), agent)
     raise _unknown(intent_id)

@@ -70,8 +70,9 @@ _REPLACE = Operation(
     body=ReplaceForm,
     answers={
         200: (ReplaceAnswer, "Decided: `accepted` means that the broker is asked, `rejected` has a reason."),
-        ACCEPTED: PENDING,
+        ACCEPTED: (PendingAnswer, "On record, but not decided within the wait, or held for a person."),
     },
+    also={ACCEPTED: ReplaceAnswer},
     refusals=(
         RefusalCode.INVALID_BODY,
         RefusalCode.NOT_FOUND,
@@ -119,7 +120,8 @@ async def replace_order(
     if statement.decided is None:
         return pending(statement.intent_id)
     state = gateway.view.state
-    return Response(replace_answer(statement.decided, intent.order_id, state, repeated=statement.repeated))
+    answer = replace_answer(statement.decided, intent.order_id, state, repeated=statement.repeated)
+    return Response(answer, status_code=ACCEPTED if answer.held_until is not None else 200)
 
 
 @post("/v1/orders/{order_id:str}/cancel", status_code=200, opt=_CANCEL.as_option())

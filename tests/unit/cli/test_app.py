@@ -21,7 +21,9 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         "up down status submit replace cancel cancel-all close tail explain kill release resume schema doctor bench sim"
         " simulate"
     )
-    promised += " state diff timeline events limits whatif verify export import projections reconcile"
+    promised += (
+        " state diff timeline events limits whatif verify export import projections reconcile mandate approvals"
+    )
     assert set(VERBS) == set(promised.split())
 
 
@@ -52,6 +54,12 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["kill", "--reason", "x", "--scope", "everything"],
         ["release", "--reason", "  "],
         ["reconcile", "--accept", "AAPL"],
+        ["mandate", "grant", "demo"],
+        ["mandate", "grant", "_operator", "--reason", "x"],
+        ["mandate", "show"],
+        ["mandate", "revoke", "demo", "--budget", "5", "--reason", "x"],
+        ["approvals", "approve", "--reason", "x"],
+        ["approvals", "approve", "i"],
         ["submit", "AAPL", "hold", "10"],
         ["submit", "AAPL", "buy", "ten"],
         ["submit", "AAPL", "buy", "10", "--limit-price", "high"],
@@ -91,6 +99,10 @@ def test_a_mistake_on_the_line_is_a_usage_error(
         ["kill", "--mode", "cancel_all", "--reason", "x"],
         ["release", "--reason", "x"],
         ["resume", "--reason", "x"],
+        ["mandate", "grant", "demo", "--reason", "x"],
+        ["mandate", "list"],
+        ["approvals", "list"],
+        ["approvals", "approve", "i", "--reason", "x"],
         ["sim", "state"],
         ["sim", "fault", "drop_update"],
     ],

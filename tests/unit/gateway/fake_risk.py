@@ -1,7 +1,7 @@
 """A stand-in for risk: answers every intent at once, by rules simple enough to read in a test."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -11,14 +11,23 @@ from contracts.codec import JournalEvent, decode_intent
 from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
 from contracts.enums import Action, OrderType, Outcome, Side
 from contracts.ids import OPERATOR, OrderId, order_id_for
-from contracts.intents import CancelAllIntent, CancelIntent, CloseIntent, ReplaceIntent, SubmitIntent
+from contracts.intents import (
+    ApprovalIntent,
+    CancelAllIntent,
+    CancelIntent,
+    CloseIntent,
+    ReplaceIntent,
+    SubmitIntent,
+)
 from contracts.orders import OrderTerms
 from contracts.reasons import DenialCode, Reason
 from contracts.values import is_exact
 from projections.account import EMPTY, AccountState, evolve
+from projections.held import held_name
 from services.runtime.ports import Journal, Received
 
 QTY_MAX = Decimal(100)
+QTY_HELD = Decimal(99)
 PRICE = Decimal("189.12")
 HEADROOM = Headroom(
     gross_exposure_usd=Decimal("48108.80"),
@@ -36,11 +45,12 @@ _ACTIONS = {
     CancelIntent: Action.CANCEL,
     CancelAllIntent: Action.CANCEL_ALL,
     ReplaceIntent: Action.REPLACE,
+    ApprovalIntent: Action.SUBMIT,
 }
 
 
 class FakeRisk:
-    """Approves submits of up to 100 shares, changes of one's own orders, closes of what is held; denies the rest."""
+    """Approves submits of up to 98 shares, changes of one's own orders, closes; holds or denies the rest."""
 
     def __init__(self, journal: Journal, *, epoch: int = 0) -> None:
         self._journal = journal
@@ -94,6 +104,20 @@ class FakeRisk:
                 return msgspec.structs.replace(blank, outcome=Outcome.APPROVED, order_ids=tuple(mine))
             case CancelIntent() | ReplaceIntent():
                 return self._change(blank, intent)
+            case ApprovalIntent():
+                return self._approve(blank, intent, order_id_for(stated.account, intent.agent, intent.held_intent_id))
+
+    def _approve(self, blank: Decision, intent: ApprovalIntent, order_id: OrderId) -> Decision:
+        held = self._state.held.get(held_name(intent.agent, intent.held_intent_id))
+        if held is None or blank.agent != OPERATOR:
+            return denied(blank, DenialCode.NOT_HELD)
+        said = msgspec.structs.replace(
+            blank, outcome=Outcome.APPROVED, on_behalf_of=held.agent, correlation_id=held.intent_id
+        )
+        if not intent.approve:
+            return msgspec.structs.replace(said, action=Action.DISMISS)
+        reservation = _reservation(held.terms, PRICE)
+        return msgspec.structs.replace(said, order_id=order_id, terms=held.terms, reservation=reservation)
 
     def _change(self, blank: Decision, intent: CancelIntent | ReplaceIntent) -> Decision:
         order = self._state.orders.get(intent.order_id)
@@ -154,6 +178,10 @@ def _submit(blank: Decision, intent: SubmitIntent, order_id: OrderId) -> Decisio
         take_profit=intent.take_profit,
         stop_loss=intent.stop_loss,
     )
+    if qty >= QTY_HELD:
+        waits = denied(blank, DenialCode.NEEDS_APPROVAL, attempted=qty * PRICE)
+        until = blank.at + timedelta(minutes=15)
+        return msgspec.structs.replace(waits, outcome=Outcome.HELD, terms=terms, held_until=until)
     return msgspec.structs.replace(
         blank,
         outcome=Outcome.APPROVED,

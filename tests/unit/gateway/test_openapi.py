@@ -24,6 +24,13 @@ ROUTES = {
     ("delete", "/v1/positions"),
     ("delete", "/v1/positions/{symbol}"),
     ("post", "/v1/controls/kill_switch"),
+    ("get", "/v1/mandates"),
+    ("get", "/v1/mandates/{agent}"),
+    ("put", "/v1/mandates/{agent}"),
+    ("patch", "/v1/mandates/{agent}"),
+    ("delete", "/v1/mandates/{agent}"),
+    ("get", "/v1/approvals"),
+    ("post", "/v1/approvals/{agent}/{intent_id}"),
     ("get", "/v1/risk/state"),
 }
 
