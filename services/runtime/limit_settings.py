@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from contracts.ids import is_symbol
 from contracts.limits import LimitOverride, LimitSet, Waiver
 from contracts.rails import RAILS, SECTORS, missing_rails
-from contracts.scopes import FIRM, Scope, ScopeKind, scope_of
+from contracts.scopes import FIRM, BadScopeError, Scope, ScopeKind, parse_scope, scope_of
 from projections.layers import field_fault
 from services.runtime.setting_values import TABLES, SettingsError, Source, limit_value
 
@@ -73,9 +74,21 @@ def load_layers(table: Mapping[str, Any]) -> dict[Scope, LimitOverride]:
         layers[FIRM] = layer_of(FIRM, table[FIRM_TABLE])
     for name, kind in LAYER_TABLES.items():
         for key, given in table.get(name, {}).items():
-            scope = scope_of(kind, key)
+            scope = _scope_of(name, kind, key)
             layers[scope] = layer_of(scope, given)
     return layers
+
+
+def _scope_of(table: str, kind: ScopeKind, key: str) -> Scope:
+    name = key.upper() if kind is ScopeKind.SYMBOL else key
+    scope = scope_of(kind, name)
+    try:
+        parse_scope(scope)
+    except BadScopeError as error:
+        raise SettingsError(f"[{table}]", repr(key)[:80], str(error)) from error
+    if kind is ScopeKind.SYMBOL and not is_symbol(name):
+        raise SettingsError(f"[{table}]", repr(key)[:80], "a symbol such as AAPL or BRK.B")
+    return scope
 
 
 def layer_of(scope: Scope, given: Any) -> LimitOverride:

@@ -32,6 +32,10 @@ ROUTES = {
     ("get", "/v1/approvals"),
     ("post", "/v1/approvals/{agent}/{intent_id}"),
     ("get", "/v1/risk/state"),
+    ("get", "/v1/risk/limits"),
+    ("put", "/v1/risk/limits/{layer}"),
+    ("delete", "/v1/risk/limits/{layer}"),
+    ("get", "/v1/agents/{agent}"),
 }
 
 
