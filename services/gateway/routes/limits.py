@@ -68,7 +68,12 @@ _SET = Operation(
     parameters=(_SCOPE,),
     body=LayerForm,
     answers={200: (LayerAnswer, "The layer from here on.")},
-    refusals=(RefusalCode.INVALID_BODY, RefusalCode.MISSING_REQUIRED_FIELDS, RefusalCode.NOT_FOUND),
+    refusals=(
+        RefusalCode.INVALID_BODY,
+        RefusalCode.MISSING_REQUIRED_FIELDS,
+        RefusalCode.NOT_FOUND,
+        RefusalCode.VERSION_CONFLICT,
+    ),
 )
 _UNSET = Operation(
     name="unsetLayer",
@@ -159,7 +164,7 @@ async def _write(request: ApiRequest, gateway: Gateway, wanted: _Wanted, if_vers
         version = layer_answer(gateway.view.state, scope).version
         if if_version not in {None, version}:
             message = f"layer {scope} is at version {version}, not {if_version}: look again"
-            raise Refusal(RefusalCode.IDEMPOTENCY_CONFLICT, message, details={"version": version})
+            raise Refusal(RefusalCode.VERSION_CONFLICT, message, details={"version": version})
         if limits is None and before is None:
             raise Refusal(RefusalCode.NOT_FOUND, f"there is no layer {scope}")
         return limits
