@@ -227,7 +227,6 @@ def _put_order(
     A fill moves what works and what is held in one step, because both are most of what a journal says.
     """
     old = state.orders.get(order.order_id)
-    state = replace(state, changes=after_order(state.changes, old, order))
     with_order_in = state.orders.set(order.order_id, order)
     if order.group_id is None:
         was, now = alone(old), alone(order)
@@ -238,8 +237,8 @@ def _put_order(
     more = Working(order.terms.symbol, order.terms.side, qty, notional_usd, opened)
     rests = resting.after_order(state.resting, old, order)
     spent = spending.after_order(state.spent, old, order, notional_usd if more.side is Side.BUY else ZERO)
-    counts = state.open_orders + opened
-    state = replace(state, orders=with_order_in, open_orders=counts, resting=rests, spent=spent)
+    counts, moved = state.open_orders + opened, after_order(state.changes, old, order)
+    state = replace(state, orders=with_order_in, open_orders=counts, resting=rests, spent=spent, changes=moved)
     if (old is not None and old.status is OrderStatus.UNKNOWN) != (order.status is OrderStatus.UNKNOWN):
         state = replace(state, unknown_orders=_unknowns(state, order))
     if fill is not None:
