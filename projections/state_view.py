@@ -15,7 +15,7 @@ from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
 from projections.standing import Kill
-from projections.trading_state import trading_state_of
+from projections.trading_state import ScopeState, scope_states, trading_state_of
 
 _MILLIONTH = Decimal("0.000001")
 
@@ -88,6 +88,7 @@ class AccountView(Value, frozen=True, kw_only=True):
     place: Place
     trading_state: TradingState
     halts: tuple[str, ...]
+    modes: tuple[ScopeState, ...]
     kill: KillView | None
     kills: tuple[KillView, ...]
     limits_version: int
@@ -106,12 +107,13 @@ def _shown(number: Decimal) -> Decimal:
 
 def view_of(state: AccountState, place: Place) -> AccountView:
     """Show a folded state; headroom and pace are those of the moment at which its last event was written."""
-    trading_state, causes = trading_state_of(state)
+    trading_state, causes = trading_state_of(state, place.at)
     totals = state.exposure.totals
     return AccountView(
         place=place,
         trading_state=trading_state,
         halts=causes,
+        modes=scope_states(state, place.at),
         kill=next((one for one in _kills(state) if one.scope == ACCOUNT), None),
         kills=_kills(state),
         limits_version=state.limits_version,

@@ -26,6 +26,7 @@ COMMANDS = (
     ("mandate", "services.cli.mandate:mandate", _TRADING, "Say what an agent may do: grant, tighten, revoke, show."),
     ("approvals", "services.cli.approvals:approvals", _TRADING, "Show what waits for a person; let it go or refuse."),
     ("resume", "services.cli.controls:resume", _TRADING, "Release the account's kill switch, as `release` does."),
+    ("trips", "services.cli.trips:trips", _TRADING, "Show where trading stopped by itself; let it go on."),
     (
         "reconcile",
         "services.cli.breaks:reconcile",

@@ -9,10 +9,12 @@ import msgspec
 from cyclopts import Parameter
 
 from contracts.decisions import Headroom
+from contracts.scopes import ACCOUNT
 from projections import account
 from projections.account import EMPTY
 from projections.differences import Difference, differences
 from projections.state_view import AccountView, OrderView, Place, PositionView, view_of
+from projections.trading_state import ScopeState
 from services.cli.lines import amount, terms_text, text_of
 from services.cli.outcome import OK
 from services.cli.points import Point, is_past, point_of
@@ -108,6 +110,7 @@ def paragraphs(shown: AccountView) -> Iterator[Styled]:
         since = f"since {kill.since:%Y-%m-%d %H:%M:%S} UTC, journal {kill.seq}"
         yield f"  kill switch {kill.mode} for {kill.scope} by {kill.by}: {kill.reason} ({since})", ""
         yield f"    {'no proof yet' if kill.proof is None else text_of(kill.proof)[0]}", ""
+    yield from _modes(shown.modes)
     yield f"limits version {shown.limits_version}", ""
     equity = f"equity {amount(day.equity_usd)}, loss {amount(day.loss_usd)}, drawdown {amount(day.drawdown_usd)} USD"
     yield f"day {day.trading_day or '-'}: {day.orders} orders, {equity}", ""
@@ -118,6 +121,32 @@ def paragraphs(shown: AccountView) -> Iterator[Styled]:
     yield from ((_order(one), "") for one in shown.open_orders)
     yield "headroom", HEADING
     yield from _headroom(shown.headroom)
+
+
+def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:
+    """Tell what each agent, strategy and symbol may do that is not as free as the account."""
+    for told in modes:
+        own = [cause for cause in told.causes if cause.scope == told.scope]
+        if own and told.scope != ACCOUNT:
+            yield f"  {told.scope} {told.state} ({', '.join(cause.name for cause in own)})", "bold red"
+        for cause in (cause for cause in own if cause.name != "kill_switch"):  # those have their own lines
+            since = "" if cause.since is None else f"since {cause.since:%Y-%m-%d %H:%M:%S} UTC"
+            told_more = " ".join(part for part in (since, cause.detail) if part)
+            if told_more:
+                yield f"    {cause.name}: {told_more}", ""
+
+
+def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:
+    """Tell what each agent, strategy and symbol may do that is not as free as the account."""
+    for told in modes:
+        own = [cause for cause in told.causes if cause.scope == told.scope]
+        if own and told.scope != ACCOUNT:
+            yield f"  {told.scope} {told.state} ({', '.join(cause.name for cause in own)})", "bold red"
+        for cause in own:
+            since = "" if cause.since is None else f"since {cause.since:%Y-%m-%d %H:%M:%S} UTC"
+            told_more = " ".join(part for part in (since, cause.detail) if part)
+            if told_more:
+                yield f"    {cause.name}: {told_more}", ""
 
 
 def _position(one: PositionView) -> str:

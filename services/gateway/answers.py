@@ -29,6 +29,7 @@ from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 from contracts.scopes import Scope
+from services.gateway.scope_answers import BookAnswer, ScopeAnswer
 
 Number = Annotated[
     msgspec.Raw,
@@ -294,6 +295,9 @@ class StateAnswer(Answer, frozen=True, kw_only=True):
     kill_switch: bool
     kill: KillState | None
     kills: tuple[KillState, ...]
+    modes: tuple[ScopeAnswer, ...]
+    agents: Mapping[str, BookAnswer]
+    strategies: Mapping[str, BookAnswer]
     balances: Balances
     positions: tuple[PositionAnswer, ...]
     open_orders: tuple[OrderAnswer, ...]

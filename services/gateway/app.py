@@ -29,6 +29,7 @@ from services.gateway.routes import (
     order_changes,
     orders,
     positions,
+    trips,
 )
 from services.runtime.ports import JournalUnavailableError
 from services.runtime.stream_api import RefusedError
@@ -54,6 +55,8 @@ HANDLERS: Sequence[HTTPRouteHandler] = (
     positions.close_position,
     positions.close_all_positions,
     controls.set_kill_switch,
+    trips.list_trips,
+    trips.reset_trip,
     mandates.list_mandates,
     mandates.show_mandate,
     mandates.grant_mandate,

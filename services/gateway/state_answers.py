@@ -30,6 +30,7 @@ from services.gateway.answers import (
 from services.gateway.api_keys import ApiKey
 from services.gateway.decision_answers import risk_headroom
 from services.gateway.order_answers import OrdersShown, orders_shown
+from services.gateway.scope_answers import agents_shown, scopes_shown, strategies_shown
 
 OPEN_ORDERS_MAX = 500
 
@@ -48,7 +49,7 @@ class Moment(NamedTuple):
 def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
     """Show the account: money, positions, the open orders that a key may see, and what may still be done."""
     state = at.state
-    trading_state, reasons = trading_state_of(state)
+    trading_state, reasons = trading_state_of(state, at.now)
     return StateAnswer(
         mode=mode,
         account=at.account,
@@ -58,6 +59,9 @@ def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
         kill=_account_kill(state),
         kills=_kills(state),
         balances=_balances(state),
+        modes=scopes_shown(state, key, at.now),
+        agents=agents_shown(state, key),
+        strategies=strategies_shown(state, key),
         positions=tuple(_position(state, held) for held in state.positions.values() if held.qty),
         open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX, key),
         risk_headroom=_headroom(at),
@@ -70,7 +74,7 @@ def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
 def risk_state_answer(at: Moment) -> RiskStateAnswer:
     """Show what risk measures new orders against."""
     state = at.state
-    trading_state, reasons = trading_state_of(state)
+    trading_state, reasons = trading_state_of(state, at.now)
     return RiskStateAnswer(
         account=at.account,
         trading_state=trading_state,

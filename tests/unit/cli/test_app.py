@@ -19,7 +19,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = (
         "up down status submit replace cancel cancel-all close tail explain kill release resume schema doctor bench sim"
-        " simulate"
+        " simulate trips"
     )
     promised += (
         " state diff timeline events limits whatif verify export import projections reconcile mandate approvals"
@@ -53,6 +53,8 @@ def test_asking_for_help_imports_no_verb() -> None:
         ["kill", "--reason", "  "],
         ["kill", "--reason", "x", "--scope", "everything"],
         ["release", "--reason", "  "],
+        ["trips", "reset", "account", "throttles"],
+        ["trips", "mend"],
         ["reconcile", "--accept", "AAPL"],
         ["mandate", "grant", "demo"],
         ["mandate", "grant", "_operator", "--reason", "x"],
@@ -99,6 +101,8 @@ def test_a_mistake_on_the_line_is_a_usage_error(
         ["kill", "--mode", "cancel_all", "--reason", "x"],
         ["release", "--reason", "x"],
         ["resume", "--reason", "x"],
+        ["trips", "list"],
+        ["trips", "reset", "account", "throttles", "--reason", "x"],
         ["mandate", "grant", "demo", "--reason", "x"],
         ["mandate", "list"],
         ["approvals", "list"],

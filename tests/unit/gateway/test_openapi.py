@@ -24,6 +24,8 @@ ROUTES = {
     ("delete", "/v1/positions"),
     ("delete", "/v1/positions/{symbol}"),
     ("post", "/v1/controls/kill_switch"),
+    ("get", "/v1/trips"),
+    ("post", "/v1/trips/reset"),
     ("get", "/v1/mandates"),
     ("get", "/v1/mandates/{agent}"),
     ("put", "/v1/mandates/{agent}"),
