@@ -103,7 +103,7 @@ EMPTY = AccountState()
 
 
 def with_held(state: AccountState, decision: Decision) -> AccountState:
-    """Put in the intent that a decision holds, and take out what it answers; most decisions find none and hold none."""
+    """Put in the intent that a decision holds, and take out what it answers; most find none and hold none."""
     if not state.held and decision.outcome is not Outcome.HELD:
         return state
     return replace(state, held=held_after(state.held, decision))

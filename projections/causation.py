@@ -57,6 +57,8 @@ def _node(seq: int, events: Sequence[Placed], causes: Mapping[int, tuple[int, bo
 def _inferred(event: JournalEvent, before: Sequence[Placed]) -> int | None:
     """Find a nearer cause than the one that an event names; events are many to one decision."""
     match event:
+        case Decision(on_behalf_of=str()):
+            return _last(before, lambda cause: isinstance(cause, Decision) and cause.outcome is Outcome.HELD)
         case OrderCancelRequested():
             return _last(before, lambda cause: _asks(cause, _CANCELS) or isinstance(cause, KillEngaged))
         case OrderReplaceRequested(decision_seq=decision_seq):

@@ -60,7 +60,9 @@ def story(connection: Reader, story_id: str, agent: AgentId | None = None) -> St
     """
     asked = _decision_on(connection, story_id, agent)
     if asked is not None:
-        return _told(connection, asked, asked.order_id)
+        words = _persons_words(connection, asked)
+        order_ids = (row.order_id for row in (asked, *words) if row.order_id is not None)
+        return _told(connection, asked, next(order_ids, None), words)
     rows = named(connection, "rows_of_order", {"order_id": story_id})
     if not rows or (agent is not None and agent not in {row.agent for row in rows}):
         return None
@@ -76,11 +78,22 @@ def _decision_on(connection: Reader, intent_id: str, agent: AgentId | None) -> T
     return next((row for row in found if row.admitted), found[0] if found else None)
 
 
-def _told(connection: Reader, asked: TrailEvent | None, order_id: OrderId | None) -> Story:
+def _persons_words(connection: Reader, asked: TrailEvent) -> tuple[TrailEvent, ...]:
+    """Find what was decided on an operator's word about an intent that waited for a person."""
+    if not isinstance(asked.event, Decision) or asked.event.outcome is not Outcome.HELD:
+        return ()
+    found = named(connection, "decisions_in_story", {"intent_id": asked.intent_id})
+    return tuple(row for row in found if isinstance(row.event, Decision) and row.event.on_behalf_of == asked.agent)
+
+
+def _told(
+    connection: Reader, asked: TrailEvent | None, order_id: OrderId | None, words: tuple[TrailEvent, ...] = ()
+) -> Story:
     decision = asked.event if asked is not None and isinstance(asked.event, Decision) else None
     rows = named(connection, "rows_of_order", {"order_id": order_id}) if order_id else ()
+    others = {row.seq: row for row in (*rows, *words) if not isinstance(row.event, OrderEvent) and row != asked}
     order_events = tuple(row for row in rows if isinstance(row.event, OrderEvent))
-    told = (*rows, asked) if asked is not None else rows
+    told = (*rows, *words, asked) if asked is not None else rows
     first_seq, last_seq = min(row.seq for row in told), max(row.seq for row in told)
     symbol = next((row.symbol for row in told if row.symbol is not None), None)
     order = order_of(rows, lambda parent_id: order_at(connection, parent_id))
@@ -94,9 +107,7 @@ def _told(connection: Reader, asked: TrailEvent | None, order_id: OrderId | None
         asked=asked,
         decision=decision,
         intent=intent_of(decision) if decision else None,
-        others=tuple(
-            row for row in rows if not isinstance(row.event, OrderEvent) and row is not asked and row != asked
-        ),
+        others=tuple(others[seq] for seq in sorted(others)),
         order_events=order_events,
         fills=_fills(order_events),
         order=order,

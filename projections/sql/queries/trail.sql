@@ -15,6 +15,9 @@ SELECT seq FROM trail WHERE type <> 'audit.checkpoint' AND seq <= :seq ORDER BY 
 SELECT * FROM trail WHERE intent_id = :intent_id AND type = 'decision' AND (:agent IS NULL OR agent = :agent)
 ORDER BY seq;
 
+-- name: decisions_in_story
+SELECT * FROM trail WHERE correlation_id = :intent_id AND type = 'decision' AND intent_id <> :intent_id ORDER BY seq;
+
 -- name: rows_of_order
 SELECT * FROM trail WHERE order_id = :order_id ORDER BY seq;
 
