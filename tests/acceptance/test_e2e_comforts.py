@@ -195,3 +195,8 @@ def wait_for(system: System, order_id: str, status: str) -> None:
     asyncio.run(
         eventually(lambda: status_of(system, order_id), lambda found: found == status, f"{order_id} {status}")
     )
+
+
+def test_every_decision_on_all_of_this_follows_from_the_record(system: System) -> None:
+    done = system.command("verify", "--decisions", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
