@@ -17,6 +17,7 @@ from services.cli.credential_files import agent_path, operator_path
 from services.cli.lines import amount, text_of
 from services.cli.link import linked, participant_at
 from services.cli.outcome import FAILED, OK, UsageError
+from services.cli.sizing_text import sizing_lines
 from services.cli.stating import Statement
 from services.cli.terminal import AsJson, Home, chosen_home, console, say_json
 from services.runtime.ids import new_intent_id
@@ -96,6 +97,9 @@ def _show_decision(decision: Decision, *, repeated: bool) -> None:
         terminal.tell(f"  {reason.message}")
         if reason.max_acceptable_qty is not None:
             terminal.tell(f"  at most {amount(reason.max_acceptable_qty)} shares would pass")
+    if decision.sizing is not None:
+        for line in sizing_lines(decision.sizing):
+            terminal.tell(line)
 
 
 def chosen_id(manner: Manner) -> IntentId:

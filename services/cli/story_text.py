@@ -13,6 +13,7 @@ from projections.positions import Position
 from projections.sql.story import Story
 from projections.sql.trail import TrailEvent
 from services.cli.lines import BAD, GOOD, NEUTRAL, QUIET, amount, line_of, terms_text, text_of
+from services.cli.sizing_text import sizing_lines
 
 HEADING = "bold"
 type Styled = tuple[str, str]
@@ -50,6 +51,8 @@ def _decided(decision: Decision, row: TrailEvent) -> Iterator[Styled]:
         yield f"  {decision.reason.message}", NEUTRAL
     if decision.reason is not None and decision.reason.max_acceptable_qty is not None:
         yield f"  at most {amount(decision.reason.max_acceptable_qty)} shares would have passed", NEUTRAL
+    if decision.sizing is not None:
+        yield from ((line, NEUTRAL) for line in sizing_lines(decision.sizing))
     if decision.reservation is not None:
         held = decision.reservation
         yield (
@@ -78,6 +81,13 @@ def _evidence(decision: Decision) -> Iterator[Styled]:
     if evidence.regime is not None:
         regime = evidence.regime
         yield f"  in regime {regime.regime} ({', '.join(regime.reasons) or 'no reasons given'})", QUIET
+    if evidence.stats is not None:
+        usual = evidence.stats
+        prices = f"last price {amount(usual.last_price)}, prior close {amount(usual.prior_close)}"
+        day = f"range {amount(usual.atr_usd)} USD, {amount(usual.daily_volume)} shares"
+        yield f"  with {prices}; a usual day's {day}", QUIET
+    if evidence.status is not None:
+        yield f"  trading status {evidence.status.code} {evidence.status.message}".rstrip(), QUIET
 
 
 def _quote(quote: Quote, decided_at: datetime) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contracts.decisions import Check, Headroom, Reservation
+from contracts.decisions import Check, Headroom, Reservation, Sizing
 from contracts.enums import (
     Action,
     KillMode,
@@ -60,10 +60,11 @@ class RiskHeadroom(Headroom, frozen=True, kw_only=True):
 
 
 class RiskAnswer(Answer, frozen=True, kw_only=True):
-    """How the controls answered; `failed_check` names the one whose reason won."""
+    """How the controls answered; `failed_check` names the one whose reason won, `sizing` is advice alone."""
 
     checks_passed: bool
     failed_check: str | None = None
+    sizing: Sizing | None = None
     headroom: RiskHeadroom
 
 

@@ -178,6 +178,7 @@ def _risk(decision: Decision) -> RiskAnswer:
     return RiskAnswer(
         checks_passed=passed,
         failed_check=None if passed else _failed_check(decision),
+        sizing=decision.sizing,
         headroom=risk_headroom(decision.headroom, _order_rate_limit(decision)),
     )
 
