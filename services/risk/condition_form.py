@@ -12,11 +12,10 @@ _SEQ_MAX = 2**63 - 1
 
 def condition_fault(intent: SubmitIntent | CloseIntent | ReplaceIntent) -> Reason | None:
     """Find the first fault in an intent's conditions; most intents have none."""
-    return (
-        _position_fault(intent)
-        or _seq_fault(intent)
-        or (None if intent.expected_price is intent.price_tolerance_bps else _price_fault(intent))
-    )
+    no_price = intent.expected_price is None and intent.price_tolerance_bps is None
+    if no_price and intent.if_position is None and intent.if_state_seq is None:
+        return None
+    return _position_fault(intent) or _seq_fault(intent) or (None if no_price else _price_fault(intent))
 
 
 def _position_fault(intent: SubmitIntent | CloseIntent | ReplaceIntent) -> Reason | None:

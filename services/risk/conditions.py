@@ -30,7 +30,9 @@ def ahead(intent: Conditional, state_seq: int) -> Reason | None:
 
 
 def unmet(at: Situation, intent: Conditional) -> Reason | None:
-    """Find the first condition that does not hold."""
+    """Find the first condition that does not hold; most intents have none."""
+    if intent.if_position is None and intent.if_state_seq is None and intent.expected_price is None:
+        return None
     return _position(at, intent) or _state(at, intent) or _price(at, intent)
 
 

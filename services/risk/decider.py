@@ -45,6 +45,7 @@ _ACTIONS: dict[type[Intent], Action] = {
 }
 
 
+_CONDITIONAL = (SubmitIntent, CloseIntent, ReplaceIntent)
 _NO_LIMITS = Reason(code=C.NO_LIMITS, message="no limits are set, so nothing may trade", needs_human=True)
 
 
@@ -61,7 +62,7 @@ def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp
 
 def _caught_up(intent: Intent, stamp: Stamp, answer: Answer) -> Answer:
     """Approve nothing on the condition that nothing happened since a place that risk has not read up to."""
-    if answer.reason is not None or not isinstance(intent, SubmitIntent | CloseIntent | ReplaceIntent):
+    if answer.reason is not None or not isinstance(intent, _CONDITIONAL):
         return answer
     unread = ahead(intent, stamp.state_seq)
     return answer if unread is None else no(_ACTIONS[type(intent)], unread, answer.checks)
