@@ -18,8 +18,9 @@ from tests.simulation.hazards import HAZARDS, WEATHERS, Hazard, release
 from tests.simulation.market import OPENING, Market
 from tests.simulation.server import Server
 from tests.simulation.venue import Temper, Venue
-from tests.simulation.venue_port import Weather, Wire
+from tests.simulation.venue_port import Wire
 from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.weather import Weather
 
 PAPER = AccountId("paper")
 MIDDAY = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
