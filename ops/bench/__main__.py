@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from ops.bench import client_cpu, floor, pure, replay, system
+from ops.bench import client_cpu, floor, kill, pure, replay, system
 from ops.bench.figures import Figure
 
 
@@ -72,15 +72,32 @@ async def _measure(count: int, rate: int) -> list[Figure]:
     ]
 
 
+async def _measure_kill(count: int, rate: int) -> list[Figure]:
+    """Start a system of its own, and kill and release it under load."""
+    folder = Path(tempfile.mkdtemp(prefix="lockgate-bench-"))
+    running = system.System(folder / "home")
+    try:
+        await asyncio.to_thread(running.up)
+        return await kill.measure(running, count, rate)
+    finally:
+        await asyncio.to_thread(running.down)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="lockgate bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("all", "kill"), default="all", help="kill: time to block, alone")
+    parser.add_argument("--kills", type=int, default=100, help="how often `kill` engages and releases")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--count", type=int, default=1_000, help="intents to time")
     parser.add_argument("--rate", type=int, default=200, help="intents a second")
     chosen = parser.parse_args()
     began = time.monotonic()
-    figures = uvloop.run(_measure(chosen.count, chosen.rate))
+    measuring = (
+        _measure_kill(chosen.kills, chosen.rate) if chosen.what == "kill" else _measure(chosen.count, chosen.rate)
+    )
+    figures = uvloop.run(measuring)
     if chosen.json:
         print(json.dumps([dataclasses.asdict(one) for one in figures], indent=2))
         return
