@@ -14,6 +14,7 @@ from contracts.scopes import ACCOUNT, Scope
 from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
+from projections.owner_view import LayerView, OwnerView, layer_views, owner_views
 from projections.standing import Kill
 from projections.trading_state import ScopeState, scope_states, trading_state_of
 
@@ -98,6 +99,8 @@ class AccountView(Value, frozen=True, kw_only=True):
     day: DayView
     positions: tuple[PositionView, ...]
     open_orders: tuple[OrderView, ...]
+    layers: tuple[LayerView, ...] = ()
+    owners: tuple[OwnerView, ...] = ()
 
 
 def _shown(number: Decimal) -> Decimal:
@@ -128,6 +131,8 @@ def view_of(state: AccountState, place: Place) -> AccountView:
         day=_day(state),
         positions=tuple(_position(state, symbol) for symbol in sorted(state.positions) if _counts(state, symbol)),
         open_orders=tuple(_open_orders(state)),
+        layers=layer_views(state),
+        owners=owner_views(state),
     )
 
 

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,6 @@ import msgspec
 
 from contracts.limits import LimitOverride, LimitSet
 from contracts.scopes import Scope
-from services.cli.lines import amount
 from services.cli.outcome import UsageError
 from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers
 from services.runtime.setting_values import SettingsError, limit_value
@@ -44,20 +42,6 @@ def layer_in(path: Path) -> dict[str, Any]:
     """Read what a file says of one layer; raise `UsageError` on anything that is no limit of a layer."""
     table = _read(path)
     return _values(path, table.get("limits", table), _LAYER_KINDS)
-
-
-def limits_text(value: Any) -> str:
-    """Write a limit as a person reads it."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case Decimal():
-            return amount(value)
-        case tuple():
-            parts: tuple[Any, ...] = value
-            return ", ".join(part if isinstance(part, str) else part.name for part in parts) or "none"
-        case _:
-            return str(value)
 
 
 def _values(path: Path, table: Any, kinds: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from contracts.ids import AccountId
 from contracts.limits import LimitOverride, LimitSet
@@ -16,7 +16,8 @@ from projections.layers import NOTHING, Bound, bound_by, bounds_over, field_faul
 from projections.layers_history import layer_changes
 from projections.standing import Standing, Whose
 from services.cli.controls import given_reason, person
-from services.cli.limits_file import layer_in, limits_text
+from services.cli.limits_file import layer_in
+from services.cli.limits_text import held_text, limits_text
 from services.cli.link import linked, operator_at
 from services.cli.outcome import OK, CommandError, UsageError
 from services.cli.source import Source, events_of, opened
@@ -185,7 +186,7 @@ def _shown(bound: Bound) -> dict[str, Any]:
 def _paragraphs(controls: Controls, view: Mapping[str, Any], scopes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     yield f"limits version {view['limits_version']}, layers and mandates version {view['layers_version']}", "bold"
     for scope, layer in view["layers"].items():
-        yield f"layer {scope} version {layer.version}: {_held(layer.limits)}", ""
+        yield f"layer {scope} version {layer.version}: {held_text(layer.limits)}", ""
     yield f"what binds an order {'of ' + ', '.join(scopes) if scopes else 'of anybody'}", "bold"
     for name, bound in view["bounds"].items():
         if name != "waivers" and bound["value"] not in (None, ()):
@@ -196,10 +197,6 @@ def _paragraphs(controls: Controls, view: Mapping[str, Any], scopes: tuple[str, 
             )
     for owner, limits in view["own_books"].items():
         if limits is not None:
-            yield f"what binds the {owner}'s own book: {_held(limits)}", ""
+            yield f"what binds the {owner}'s own book: {held_text(limits)}", ""
     for waiver in () if controls.limits is None else controls.limits.waivers:
         yield f"without {waiver.rail} until {waiver.until:%Y-%m-%d %H:%M}Z by {waiver.by}: {waiver.reason}", "yellow"
-
-
-def _held(limits: LimitOverride) -> str:
-    return ", ".join(f"{name} {limits_text(value)}" for name, value in asdict(limits).items() if value is not None)

@@ -15,6 +15,7 @@ from projections.account import EMPTY
 from projections.differences import Difference, differences
 from projections.state_view import AccountView, OrderView, Place, PositionView, view_of
 from projections.trading_state import ScopeState
+from services.cli.limits_text import told_of_owners
 from services.cli.lines import amount, terms_text, text_of
 from services.cli.outcome import OK
 from services.cli.points import Point, is_past, point_of
@@ -121,6 +122,7 @@ def paragraphs(shown: AccountView) -> Iterator[Styled]:
     yield from ((_order(one), "") for one in shown.open_orders)
     yield "headroom", HEADING
     yield from _headroom(shown.headroom)
+    yield from told_of_owners(shown)
 
 
 def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:

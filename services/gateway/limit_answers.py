@@ -1,18 +1,16 @@
 """Limits in layers, and what belongs to one agent, as request bodies and answers."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from contracts.ids import AccountId, AgentId, Symbol
+from contracts.ids import AccountId, AgentId
 from contracts.limits import LimitOverride, LimitSet
 from contracts.scopes import Scope, ScopeKind, parse_scope
-from contracts.values import ZERO
 from projections.account import AccountState
-from projections.books import Book
 from projections.layers import Bound, bound_by, bounds_over
+from projections.owner_view import OwnerView, owner_view
 from projections.pace import orders_in_window
 from projections.standing import Whose
 from services.gateway.answers import Answer
@@ -67,25 +65,14 @@ class LimitsAnswer(Answer, frozen=True, kw_only=True):
     state_seq: int
 
 
-class AgentBookAnswer(Answer, frozen=True, kw_only=True):
+class AgentBookAnswer(OwnerView, frozen=True, kw_only=True):
     """What belongs to one agent: shares held, worst-case exposure and the day's figures (USD), and its own limits.
 
     `headroom` is what its own layer and mandate leave; an own limit that nobody set is not in it.
     """
 
     agent: AgentId
-    positions: Mapping[Symbol, Decimal]
-    gross_usd: Decimal
-    net_usd: Decimal
-    profit_usd: Decimal
-    day_loss_usd: Decimal
-    drawdown_usd: Decimal
-    open_orders: int
-    trades: int
-    turnover_usd: Decimal
     orders_this_minute: int
-    limits: LimitOverride | None
-    headroom: Mapping[str, Decimal]
     state_seq: int
 
 
@@ -122,51 +109,16 @@ def _may_see(key: ApiKey, scope: Scope) -> bool:
 
 def book_answer(at: Moment, agent: AgentId) -> AgentBookAnswer:
     """Show one agent's book."""
-    state, book = at.state, at.state.agents.book(agent)
-    is_today = state.day.trading_day is not None and at.today <= state.day.trading_day
-    limits = _own_limits(state, agent)
-    figures = _figures(book, is_today=is_today)
+    counted = at.state.day.trading_day
+    is_today = counted is not None and at.today <= counted
+    view = owner_view(at.state, ScopeKind.AGENT, agent, is_today=is_today)
+    pace = at.state.agents.book(agent).pace
     return AgentBookAnswer(
+        **msgspec.structs.asdict(view),
         agent=agent,
-        positions={symbol: held.qty for symbol, held in sorted(book.positions.items()) if held.qty},
-        gross_usd=figures["max_gross_exposure_usd"],
-        net_usd=figures["max_net_exposure_usd"],
-        profit_usd=book.profit_usd,
-        day_loss_usd=book.day_loss_usd,
-        drawdown_usd=book.drawdown_usd,
-        open_orders=book.open_orders,
-        trades=book.submits if is_today else 0,
-        turnover_usd=figures["max_turnover_usd"],
-        orders_this_minute=orders_in_window(book.pace, at.now),
-        limits=limits,
-        headroom={} if limits is None else _left(limits, figures),
+        orders_this_minute=orders_in_window(pace, at.now),
         state_seq=at.seq,
     )
-
-
-def _own_limits(state: AccountState, agent: AgentId) -> LimitOverride | None:
-    return None if state.limits is None else bounds_over(state.standing, state.limits, Whose(agent, None, "")).agent
-
-
-def _figures(book: Book, *, is_today: bool) -> Mapping[str, Decimal]:
-    totals = book.exposure.totals
-    return {
-        "max_gross_exposure_usd": totals.gross_usd,
-        "max_net_exposure_usd": totals.net_usd,
-        "max_daily_loss_usd": book.day_loss_usd,
-        "max_drawdown_usd": book.drawdown_usd,
-        "max_daily_trades": Decimal(book.submits if is_today else 0),
-        "max_turnover_usd": book.turnover_usd if is_today else ZERO,
-        "max_open_orders": Decimal(book.open_orders),
-    }
-
-
-def _left(limits: LimitOverride, figures: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
-    return {
-        name: max(Decimal(getattr(limits, name)) - used, ZERO)
-        for name, used in figures.items()
-        if getattr(limits, name) is not None
-    }
 
 
 def layer_answer(state: AccountState, scope: Scope, seq: int | None = None) -> LayerAnswer:

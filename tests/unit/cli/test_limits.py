@@ -135,3 +135,17 @@ def test_a_layer_that_cannot_be_read_is_a_usage_error(run: Run, tmp_path: Path, 
 def test_a_proposal_holds_no_layers(run: Run, tmp_path: Path) -> None:
     (tmp_path / "l.toml").write_text("[firm]\nmax_daily_trades = 1")
     assert run("whatif", "--limits", str(tmp_path / "l.toml"), "--propose", "why")[0] == USAGE
+
+
+def test_state_shows_the_layers_and_each_owners_book(run: Run) -> None:
+    shown = run("state")[1]
+    assert "agent.demo version 2: max_daily_trades 10" in shown
+    assert "agent.demo holds 66 AAPL; exposure gross 6600, net 6600 USD" in shown
+    assert "max_daily_trades 7" in shown
+    view = read(run("state", "--json"))
+    (demo,) = view["owners"]
+    assert (demo["scope"], demo["positions"], demo["headroom"]["max_turnover_usd"]) == (
+        "agent.demo",
+        {"AAPL": "66"},
+        "2400",
+    )
