@@ -16,9 +16,9 @@ from decimal import ROUND_DOWN, Decimal
 from contracts.decisions import Adjustment, Sizing
 from contracts.enums import Outcome, Side
 from contracts.market import Quote
-from contracts.values import CENT, ZERO, is_exact, plain
+from contracts.values import CENT, ZERO, is_exact
 from services.risk.answer import Answer
-from services.risk.checks.prices import stats_of
+from services.risk.checks.prices import is_positive, stats_of
 from services.risk.situation import Situation
 
 LEAST_STOP_PCT = Decimal(1)
@@ -27,6 +27,8 @@ CALM_RANGE_PCT = Decimal(2)
 _PERCENT = Decimal(100)
 _ONE = Decimal(1)
 _FACTOR = Decimal("0.0001")
+_CALM = Adjustment(name="volatility", factor=_ONE)
+_LIQUID = Adjustment(name="liquidity", factor=_ONE)
 
 
 def advice(at: Situation, answer: Answer) -> Sizing | None:
@@ -41,7 +43,7 @@ def advice(at: Situation, answer: Answer) -> Sizing | None:
     atr_usd = None if stats is None else stats.atr_usd
     if at.quote is None or seen is None or atr_usd is None:
         return None
-    if not (is_exact(atr_usd) and atr_usd > 0 and is_exact(seen.equity_usd)):
+    if not is_positive(atr_usd) or not is_exact(seen.equity_usd):
         return None
     risk_usd = (max(seen.equity_usd, ZERO) * part_pct / _PERCENT).quantize(CENT, ROUND_DOWN)
     return _sized(at, at.quote, risk_usd, atr_usd, allowed)
@@ -51,21 +53,20 @@ def _sized(at: Situation, quote: Quote, risk_usd: Decimal, atr_usd: Decimal, all
     is_buy = at.terms.side is Side.BUY
     price, size = (quote.ask_price, quote.ask_size) if is_buy else (quote.bid_price, quote.bid_size)
     distance = _stop_distance_usd(at, price, atr_usd)
-    shares = (risk_usd / distance).to_integral_value(ROUND_DOWN)
-    steps = [_volatility(price, atr_usd)]
-    steps.append(_liquidity(shares * steps[0].factor, size))
-    for step in steps:
-        shares *= step.factor
-    shares = shares.to_integral_value(ROUND_DOWN)
+    volatility = _volatility(price, atr_usd)
+    shares = (risk_usd / distance).to_integral_value(ROUND_DOWN) * volatility.factor
+    liquidity = _liquidity(shares, size)
+    shares = (shares * liquidity.factor).to_integral_value(ROUND_DOWN)
+    steps = (volatility, liquidity)
     if allowed is not None and allowed < shares:
-        steps.append(Adjustment(name="limits", factor=_cut(allowed / shares), note=f"{allowed} are acceptable"))
+        steps = (*steps, Adjustment(name="limits", factor=_cut(allowed / shares), note=f"{allowed} are acceptable"))
         shares = allowed.to_integral_value(ROUND_DOWN)
     return Sizing(
         requested_qty=at.terms.qty,
-        recommended_qty=plain(shares),
+        recommended_qty=shares,
         risk_usd=risk_usd,
-        stop_distance_usd=plain(distance),
-        adjustments=tuple(steps),
+        stop_distance_usd=distance,
+        adjustments=steps,
     )
 
 
@@ -80,18 +81,19 @@ def _stop_distance_usd(at: Situation, price: Decimal, atr_usd: Decimal) -> Decim
 
 
 def _volatility(price: Decimal, atr_usd: Decimal) -> Adjustment:
-    ratio = atr_usd / (price * CALM_RANGE_PCT / _PERCENT)
-    share_pct = (atr_usd / price * _PERCENT).quantize(CENT)
-    return Adjustment(
-        name="volatility", factor=_cut(1 / max(_ONE, ratio)), note=f"the price moves {share_pct} % on a usual day"
-    )
+    calm_usd = price * CALM_RANGE_PCT / _PERCENT
+    if atr_usd <= calm_usd:
+        return _CALM
+    note = f"the price ranges over {atr_usd} USD on a usual day, {calm_usd:f} are calm"
+    return Adjustment(name="volatility", factor=_cut(calm_usd / atr_usd), note=note)
 
 
 def _liquidity(shares: Decimal, size: Decimal) -> Adjustment:
     shown = size if is_exact(size) and size > 0 else ZERO
-    factor = _ONE if not shares else min(_ONE, shown / (2 * shares))
-    return Adjustment(name="liquidity", factor=_cut(factor), note=f"{shown} shares are quoted")
+    if shown >= 2 * shares:
+        return _LIQUID
+    return Adjustment(name="liquidity", factor=_cut(shown / (2 * shares)), note=f"{shown} shares are quoted")
 
 
 def _cut(factor: Decimal) -> Decimal:
-    return plain(factor.quantize(_FACTOR, ROUND_DOWN))
+    return factor.quantize(_FACTOR, ROUND_DOWN)

@@ -9,11 +9,14 @@ from decimal import ROUND_UP, Decimal
 from contracts.enums import OrderType, Side
 from contracts.market import Quote, SymbolStats
 from contracts.reasons import DenialCode, Reason
-from contracts.values import BPS, CENT, ZERO, is_exact
+from contracts.values import CENT, DECIMALS_MAX, MAGNITUDE_MAX, ZERO
 from services.risk.checks.findings import Finding, clear, denied, exempt, missing, passed
 from services.risk.situation import Situation
 
 C = DenialCode
+BPS_PER_ONE = Decimal(10_000)
+_HALF_BPS_PER_ONE = Decimal(5_000)
+"""The middle of a quote is half of bid and ask together."""
 
 
 def check_limit_collar(at: Situation) -> Finding:
@@ -35,7 +38,7 @@ def check_limit_collar(at: Situation) -> Finding:
     else:
         reference = at.quote.bid_price if stop is None else min(at.quote.bid_price, stop)
         beyond = reference - limit_price
-    return _within("limit_collar", C.PRICE_COLLAR, beyond / reference / BPS, collar)
+    return _within("limit_collar", C.PRICE_COLLAR, beyond * BPS_PER_ONE / reference, collar)
 
 
 def check_passive_collar(at: Situation) -> Finding:
@@ -48,8 +51,9 @@ def check_passive_collar(at: Situation) -> Finding:
     if at.quote is None:
         return _no_quote(at, "passive_collar")
     bid, ask = at.quote.bid_price, at.quote.ask_price
-    away = (bid - limit_price) / bid if at.terms.side is Side.BUY else (limit_price - ask) / ask
-    return _within("passive_collar", C.PASSIVE_COLLAR, away / BPS, collar)
+    is_buy = at.terms.side is Side.BUY
+    away, reference = (bid - limit_price, bid) if is_buy else (limit_price - ask, ask)
+    return _within("passive_collar", C.PASSIVE_COLLAR, away * BPS_PER_ONE / reference, collar)
 
 
 def check_reference(at: Situation) -> Finding:
@@ -72,9 +76,9 @@ def check_reference(at: Situation) -> Finding:
 def reference_price(at: Situation) -> Decimal | None:
     """Give the last price of the symbol (USD per share) that is no quote, or none when nobody told."""
     stats = stats_of(at)
-    if stats is not None and _is_price(stats.last_price):
+    if stats is not None and is_positive(stats.last_price):
         return stats.last_price
-    return at.held.mark_price if _is_price(at.held.mark_price) else None
+    return at.held.mark_price if is_positive(at.held.mark_price) else None
 
 
 def check_divergence(at: Situation) -> Finding:
@@ -85,7 +89,7 @@ def check_divergence(at: Situation) -> Finding:
     if at.quote is None or allowed is None:
         return _no_quote(at, "feed_divergence")
     shown = at.state.listing.prices.get(at.terms.symbol)
-    if shown is None or not _is_price(shown):
+    if shown is None or not is_positive(shown):
         return clear("feed_divergence")  # the broker prices only what is held
     return _within("feed_divergence", C.FEED_DIVERGENCE, _apart_bps(at.quote, shown), allowed, retryable=True)
 
@@ -118,19 +122,19 @@ def stats_of(at: Situation) -> SymbolStats | None:
     return stats if stats is not None and stats.symbol == at.terms.symbol else None
 
 
-def _is_price(price: Decimal) -> bool:
-    return is_exact(price) and price > 0
+def is_positive(number: Decimal) -> bool:
+    """Say whether a fact from outside is a number above zero that can be calculated with."""
+    return number.is_finite() and number > 0 and -DECIMALS_MAX <= number.adjusted() < MAGNITUDE_MAX
 
 
 def _apart_bps(quote: Quote, price: Decimal) -> Decimal:
     """Give how far the middle of a quote stands from a price, either way, in basis points of that price."""
-    mid = (quote.bid_price + quote.ask_price) / 2
-    return abs(mid - price) / price / BPS
+    return abs(quote.bid_price + quote.ask_price - price - price) * _HALF_BPS_PER_ONE / price
 
 
 def _within(name: str, code: DenialCode, found_bps: Decimal, limit: Decimal, *, retryable: bool = False) -> Finding:
     """Hold basis points, rounded up, against a limit; what is on the harmless side counts as zero."""
-    value = max(found_bps, ZERO).quantize(CENT, ROUND_UP)
+    value = found_bps.quantize(CENT, ROUND_UP) if found_bps > 0 else ZERO
     if value <= limit:
         return passed(name, value, limit)
     reason = Reason(

@@ -3,9 +3,8 @@
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from contracts.reasons import DenialCode, Reason
-from contracts.values import is_exact
 from services.risk.checks.findings import Denial, Finding, clear, denied, exempt, missing, passed
-from services.risk.checks.prices import stats_of
+from services.risk.checks.prices import is_positive, stats_of
 from services.risk.situation import Situation
 
 C = DenialCode
@@ -33,7 +32,7 @@ def check_adv_share(at: Situation) -> Finding:
     if limit is None:
         return clear("order_adv")
     volume = None if stats is None else stats.daily_volume
-    if volume is None or not is_exact(volume) or volume <= 0:
+    if volume is None or not is_positive(volume):
         message = f"nobody knows how much of {at.terms.symbol} is traded on a usual day"
         return missing("order_adv", C.NO_REFERENCE, message)
     share_pct = (at.terms.qty * _PERCENT / volume).quantize(_SHOWN_PERCENT, ROUND_UP)

@@ -11,6 +11,7 @@ Source: Alpaca, "Understand orders" (time in force): opg is taken from 19:00 to 
 """
 
 from datetime import timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from contracts.broker import Session
@@ -28,7 +29,6 @@ OPG_CUT_OFF = timedelta(minutes=2)
 CLS_CUT_OFF = timedelta(minutes=10)
 _AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 _AT_THE_MARKET = frozenset({OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP})
-_MS = timedelta(milliseconds=1)
 
 
 def check_session(at: Situation) -> Finding:
@@ -74,7 +74,7 @@ def check_overnight(at: Situation) -> Finding:
     window_ms = at.limits.overnight_window_ms
     if session is None or limit is None or window_ms is None:
         return _unknown("overnight_exposure")
-    if not _is_kept(at, session, window_ms * _MS):
+    if not _is_kept(at, session, _span(window_ms)):
         return clear("overnight_exposure")
     if at.worst_price is None:
         return missing("overnight_exposure", C.NO_QUOTE, "without a price the exposure is not known")
@@ -91,6 +91,11 @@ def _is_kept(at: Situation, session: Session, window: timedelta) -> bool:
     if now < session.open_at:
         return at.terms.extended_hours
     return session.close_at - now <= window
+
+
+@cache
+def _span(window_ms: int) -> timedelta:
+    return timedelta(milliseconds=window_ms)
 
 
 def _session(at: Situation) -> Session | None:
