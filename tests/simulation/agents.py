@@ -62,6 +62,11 @@ class Agent:
         holding = self._venue.holdings.get(symbol)
         return Decimal(0) if holding is None else holding.qty
 
+    @property
+    def journal_seq(self) -> int:
+        """Where the journal ends, which an agent knows from the answers that it gets."""
+        return len(self._server.journal.events)
+
     async def _publish(self, subject: str, body: bytes) -> None:
         try:
             await self._server.inbox.publish(subject, body)
@@ -177,6 +182,26 @@ def with_exits(agent: Agent) -> dict[str, Any]:
     return _submit(symbol, side, qty, order_class=kind, time_in_force="gtc", **entry, **parts)
 
 
+def rehearse(agent: Agent) -> dict[str, Any]:
+    """Ask what would come of an order, and want nothing to come of it."""
+    return {**agent.chance.pick((limit_near_market, all_there_is, leave))(agent), "dry_run": True}
+
+
+def on_condition(agent: Agent) -> dict[str, Any]:
+    """Ask for an order that counts on what its agent last saw."""
+    wish = market(agent)
+    symbol, quoted = wish["symbol"], agent.quote(wish["symbol"])
+    price = quoted.ask if wish["side"] == "buy" else quoted.bid
+    conditions: dict[str, Any] = agent.chance.pick(
+        (
+            {"if_position": str(agent.held(symbol))},
+            {"if_state_seq": max(agent.journal_seq - agent.chance.whole(0, 6), 0)},
+            {"expected_price": str(price), "price_tolerance_bps": str(agent.chance.whole(0, 20))},
+        )
+    )
+    return {**wish, **conditions}
+
+
 def nonsense(agent: Agent) -> dict[str, Any]:
     """Ask for what nobody may have."""
     terms: dict[str, Any] = agent.chance.pick(
@@ -196,6 +221,8 @@ ASKS: list[tuple[int, Ask]] = [
     (5, new_terms),
     (3, stop),
     (4, with_exits),
+    (2, rehearse),
+    (2, on_condition),
     (1, nonsense),
 ]
 """What agents ask for, by weight."""
