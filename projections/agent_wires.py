@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from contracts.ids import EXTERNAL, OPERATOR, AgentId
 from contracts.limits import LimitSet
-from contracts.orders import AnyOrderEvent, OrderAcknowledged, OrderFilled, OrderRejected, OrderWorking
+from contracts.orders import AnyOrderEvent, OrderFilled, OrderRejected, OrderWorking
 from contracts.scopes import agent_scope, strategy_scope
 from contracts.values import ZERO
 from projections.account_state import AccountState
@@ -28,7 +28,8 @@ from projections.tripwires import Cause, cooling, too_often
 REPEATS_KEPT = 512
 """So many owners, symbols and sides are watched for repetition at once; the half longest idle is then forgotten."""
 _NOBODY = frozenset({OPERATOR, EXTERNAL})
-_WATCHED = frozenset({OrderRejected, OrderFilled, OrderAcknowledged, OrderWorking})
+_WATCHED = frozenset({OrderRejected, OrderFilled, OrderWorking})
+"""That the broker has an order is no word yet: it may still reject what it acknowledged."""
 
 
 class _Told(NamedTuple):

@@ -10,7 +10,7 @@ from contracts.audit import WatchReported
 from contracts.broker import AccountObserved, BrokerLinkChanged, Reconciled, Throttled
 from contracts.enums import Outcome, Side
 from contracts.ids import AgentId, FillId, IntentId, OrderId, Symbol, order_id_for
-from contracts.orders import OrderAcknowledged, OrderFilled, OrderRejected
+from contracts.orders import OrderAcknowledged, OrderFilled, OrderRejected, OrderWorking
 from contracts.reasons import DenialCode as C
 from contracts.reasons import RejectionCode
 from projections import account
@@ -84,6 +84,7 @@ class Desk:
 
     def reject(self, at: datetime = NOW) -> "Desk":
         order_id = self.approve(at)
+        self.acknowledge(order_id, at)
         event = OrderRejected(
             epoch=1, at=at, order_id=order_id, code=RejectionCode.FORBIDDEN, broker_code="403", message="no"
         )
@@ -91,8 +92,13 @@ class Desk:
 
     def accept(self, at: datetime = NOW) -> "Desk":
         order_id = self.approve(at)
+        return self.acknowledge(order_id, at).take(
+            OrderWorking(epoch=1, at=at, order_id=order_id, broker_status="new")
+        )
+
+    def acknowledge(self, order_id: OrderId, at: datetime = NOW) -> "Desk":
         return self.take(
-            OrderAcknowledged(epoch=1, at=at, order_id=order_id, broker_order_id=order_id, broker_status="new")
+            OrderAcknowledged(epoch=1, at=at, order_id=order_id, broker_order_id=order_id, broker_status="accepted")
         )
 
     def fill(self, price: str = "100.00", at: datetime = NOW, **fields: Any) -> "Desk":
