@@ -75,9 +75,10 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True, tag="order.filled.v1"):
 
 
 class OrderCancelRequested(OrderEvent, frozen=True, kw_only=True, tag="order.cancel_requested.v1"):
-    """We asked the broker to cancel; fills may still come."""
+    """We asked the broker to cancel; fills may still come. `cause` says why, where no agent and no person asked."""
 
     requested_by: AgentId
+    cause: EndCause | None = None
 
 
 class OrderCancelRejected(OrderEvent, frozen=True, kw_only=True, tag="order.cancel_rejected.v1"):

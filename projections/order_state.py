@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from contracts.base import Value
 from contracts.decisions import Decision
-from contracts.enums import Action, LegRole, OrderClass, OrderStatus, Outcome
+from contracts.enums import Action, EndCause, LegRole, OrderClass, OrderStatus, Outcome
 from contracts.ids import AgentId, FillId, IntentId, OrderId, leg_id_for
 from contracts.market import is_sane
 from contracts.orders import OrderAdopted, OrderLegAdded, OrderTerms
@@ -84,6 +84,8 @@ class OrderState(Value, frozen=True, kw_only=True):
     """The middle of the quote on which its risk was approved (USD per share); none where no control looked at one."""
     approved_at: datetime | None = None
     """When risk approved it; none for an order that we did not send."""
+    ending: EndCause | None = None
+    """Why the OMS asked for the order's end by itself, while it waits for it."""
     detail: str = ""
 
     @property

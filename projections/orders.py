@@ -194,12 +194,23 @@ def _with_facts(order: OrderState, event: AnyOrderEvent) -> OrderState:
             return replace(order, replacement=None, detail=event.detail)
         case OrderRejected():
             return replace(order, detail=f"{event.code}: {event.message}")
-        case OrderCancelRejected() | OrderUnknown() | OrderReported():
-            return replace(order, detail=event.detail)
+        case OrderCancelRequested() | OrderCancelRejected() | OrderUnknown() | OrderReported():
+            return _with_word(order, event)
         case OrderCanceled() | OrderExpired():
             return replace(order, detail=event.cause)
         case _:
             return order
+
+
+def _with_word(
+    order: OrderState, event: OrderCancelRequested | OrderCancelRejected | OrderUnknown | OrderReported
+) -> OrderState:
+    """Keep what was said, and why the OMS wants the order's end until the broker has refused it."""
+    if isinstance(event, OrderCancelRequested):
+        return replace(order, ending=event.cause)
+    return replace(
+        order, detail=event.detail, ending=None if isinstance(event, OrderCancelRejected) else order.ending
+    )
 
 
 def _with_executions(order: OrderState, event: OrderFilled | OrderBusted | OrderCorrected) -> OrderState:

@@ -324,7 +324,8 @@ def _quiet_step(event: _Quiet) -> str:
             return f"complete with {amount(event.cum_qty)}"
         case OrderCancelRequested() | OrderReplaceRequested():
             what = "cancel" if isinstance(event, OrderCancelRequested) else "replace"
-            return f"{what} requested by {event.requested_by}"
+            why = event.cause if isinstance(event, OrderCancelRequested) and event.cause is not None else ""
+            return f"{what} requested by {event.requested_by} {why}".strip()
         case OrderReplaced():
             return f"replaced: {terms_text(event.terms)}"
         case OrderLegAdded():

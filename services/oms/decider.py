@@ -94,9 +94,10 @@ class NeverArrived(msgspec.Struct, frozen=True):
 
 
 class CancelAsked(msgspec.Struct, frozen=True):
-    """The broker took our request to cancel."""
+    """The broker took our request to cancel; `cause` says why, where no agent and no person asked."""
 
     requested_by: AgentId
+    cause: EndCause | None = None
 
 
 class CancelFailed(msgspec.Struct, frozen=True):
@@ -220,8 +221,8 @@ def decide(order: OrderState, command: Command, stamp: Stamp) -> list[AnyOrderEv
             _block(draft, cause)
         case NeverArrived():
             _give_up(draft)
-        case CancelAsked(requested_by=agent):
-            draft.write_unless_ended(OrderCancelRequested, requested_by=agent)
+        case CancelAsked():
+            _ask_cancel(draft, command)
         case CancelFailed(detail=detail):
             draft.write_unless_ended(OrderCancelRejected, detail=detail)
         case ReplaceAsked():
@@ -232,6 +233,11 @@ def decide(order: OrderState, command: Command, stamp: Stamp) -> list[AnyOrderEv
         case _:
             assert_never(command)
     return draft.events
+
+
+def _ask_cancel(draft: _Draft, asked: CancelAsked) -> None:
+    if asked.cause is None or draft.order.ending is not asked.cause:  # said once, though asked and then answered
+        draft.write_unless_ended(OrderCancelRequested, requested_by=asked.requested_by, cause=asked.cause)
 
 
 def _ask_replace(draft: _Draft) -> None:
@@ -334,7 +340,7 @@ def _take_status(draft: _Draft, report: BrokerOrder, reason: str | None) -> None
     if (standing := _STATUSES.get(status)) is not None:
         draft.move(standing, broker_status=status)
     elif (end := _ENDS.get(status)) is not None:
-        draft.move(end)
+        draft.move(end, cause=draft.order.ending or EndCause.BROKER)
     elif status == "rejected":
         draft.move(OrderRejected, code=RejectionCode.BROKER_DECISION, broker_code=status, message=reason or "")
     elif status == "filled":

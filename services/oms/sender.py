@@ -87,22 +87,26 @@ class Sender:
             self.in_hand.discard(order_id)
             self._refused.pop(order_id, None)
 
-    async def cancel(self, order_id: OrderId, requested_by: AgentId) -> None:
+    async def cancel(self, order_id: OrderId, requested_by: AgentId, cause: EndCause | None = None) -> None:
         """Ask for a cancel until the broker has said something to it, and record that.
 
-        Asking again does no harm, but an answer that was lost is first looked up; there is no last attempt.
+        Asking again does no harm, but an answer that was lost is first looked up; there is no last attempt. A cause
+        of our own is recorded first: the order's end may be quicker than the broker's answer, and names it.
         """
+        wish = CancelAsked(requested_by, cause)
+        if cause is not None:
+            await self._desk.tell(order_id, wish)
         wait_ms = self._waits.retry_first_ms
         while (broker_order_id := await self._cancelable(order_id)) is not None:
             async with self._cancel_slots:
                 outcome = await self._broker.cancel(broker_order_id)
             if isinstance(outcome, CancelAccepted):
-                await self._desk.tell(order_id, CancelAsked(requested_by))
+                await self._desk.tell(order_id, wish)
                 return
             if isinstance(outcome, CancelRefused):
-                if await self._after_refusal(order_id, requested_by, broker_order_id, outcome.detail):
+                if await self._after_refusal(order_id, wish, broker_order_id, outcome.detail):
                     return
-            elif isinstance(outcome, Ambiguous) and await self._is_canceling(order_id, requested_by):
+            elif isinstance(outcome, Ambiguous) and await self._is_canceling(order_id, wish):
                 return
             await asyncio.sleep(self._pause_ms(outcome, wait_ms) / 1000)
             wait_ms = min(wait_ms * 2, self._waits.lookup_last_ms)
@@ -192,7 +196,7 @@ class Sender:
             return True
         return False
 
-    async def _is_canceling(self, order_id: OrderId, requested_by: AgentId) -> bool:
+    async def _is_canceling(self, order_id: OrderId, wish: CancelAsked) -> bool:
         """See whether a request whose answer was lost has arrived."""
         try:
             report = await self.look_up(order_id)
@@ -200,10 +204,10 @@ class Sender:
             return False
         if report is None or report.status != "pending_cancel":
             return False  # an order that has ended needs no cancel any more, which the caller sees by itself
-        await self._desk.tell(order_id, CancelAsked(requested_by))
+        await self._desk.tell(order_id, wish)
         return True
 
-    async def _after_refusal(self, order_id: OrderId, requested_by: AgentId, asked: str, detail: str) -> bool:
+    async def _after_refusal(self, order_id: OrderId, wish: CancelAsked, asked: str, detail: str) -> bool:
         """See what the order is like now: ended, being canceled already, or working on against our wish.
 
         False when another of the broker's orders has taken its place meanwhile, which must be asked for itself.
@@ -218,7 +222,7 @@ class Sender:
         if order.broker_order_id != asked:
             return False
         pending = report is not None and report.status == "pending_cancel"
-        await self._desk.tell(order_id, CancelAsked(requested_by) if pending else CancelFailed(detail))
+        await self._desk.tell(order_id, wish if pending else CancelFailed(detail))
         return True
 
     def _slots(self, order_id: OrderId) -> asyncio.Semaphore:

@@ -16,9 +16,10 @@ from contracts.broker import BrokerLinkChanged, Throttled
 from contracts.codec import JournalEvent
 from contracts.controls import BreakAccepted, KillEngaged
 from contracts.decisions import Decision
-from contracts.enums import Action, Outcome
+from contracts.enums import Action, EndCause, Outcome
 from contracts.ids import EXTERNAL
 from contracts.orders import OrderBusted, OrderCorrected, OrderEvent, OrderFilled, OrderReplaced
+from services.oms.age_limit import ITSELF, AgeLimit
 from services.oms.bookkeeper import Bookkeeper
 from services.oms.breaks import BreakDesk
 from services.oms.brokers.port import (
@@ -111,6 +112,7 @@ class Oms:
         self._full_wanted = True
         self._link_up = False
         self._link_came_up = asyncio.Event()
+        self._age_limit = AgeLimit()
         self._unheard_in_a_row = 0
         self._odd_averages = 0
         self._live = False
@@ -323,6 +325,8 @@ class Oms:
             await self._tell_of_throttling()
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()
+            for order_id in self._age_limit.due(state.account, self._ports.clock.now()) if self._live else ():
+                self._spawn(self._sender.cancel(order_id, ITSELF, EndCause.TOO_OLD))
             await asyncio.sleep(self._waits.tick_ms / 1000)
 
     async def _tell_of_throttling(self) -> None:

@@ -41,7 +41,7 @@ from projections.exposure import with_position, with_symbol, worst
 from services.risk.core import RiskCore
 from tests.model.limits_held import assert_within
 from tests.model.naive_ledger import spent_by
-from tests.model.test_risk_machine import EXAMPLES, NIGHTLY, PRICES, QTYS, SIDES, STEPS, RiskMachine
+from tests.model.test_risk_machine import EXAMPLES, NIGHTLY, PRICES, QTYS, SIDES, STEPS, RiskMachine, wishes_of
 from tests.risk_world import DEMO, body, evidence, intent, limits_set, observed, quote, stated
 
 QUIET = (
@@ -129,6 +129,11 @@ class OrderMachine(RiskMachine):
 
     def a_person_speaks(self) -> None:
         """Not here: the other machine kills, and this one would only ever see exits; positions come of fills."""
+
+    @rule(target=RiskMachine.orders, wishes=wishes_of(st.just(str(DEMO))))
+    def intents_are_stated(self, wishes: list[Any]) -> Any:
+        """Of one agent alone: then whatever closes what it holds reduces what the account holds."""
+        return super().intents_are_stated(wishes)
 
     def new_terms_are_asked_for(self) -> None:
         """Not here: this machine has its own way."""

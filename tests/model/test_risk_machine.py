@@ -129,6 +129,12 @@ def _shares(qty: int, price: Decimal) -> Callable[[Any], JournalEvent]:
     return lambda machine: PositionAdopted(epoch=1, at=machine.now, **found)
 
 
+def wishes_of(agents: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """A few plain orders at once."""
+    one = st.tuples(agents, STRATEGIES, SIDES, QTYS, PRICES, SYMBOLS, st.booleans())
+    return st.lists(one, min_size=1, max_size=4)
+
+
 TRADERS = st.sampled_from(["ada", "bob"])
 FIGURES = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(("max_position_notional_usd", "max_gross_exposure_usd", "max_turnover_usd"), USD)
@@ -192,12 +198,7 @@ class RiskMachine(RuleBasedStateMachine):
         self.intents += 1
         return f"i{self.intents}"
 
-    @rule(
-        target=orders,
-        wishes=st.lists(
-            st.tuples(AGENTS, STRATEGIES, SIDES, QTYS, PRICES, SYMBOLS, st.booleans()), min_size=1, max_size=4
-        ),
-    )
+    @rule(target=orders, wishes=wishes_of(AGENTS))
     def intents_are_stated(self, wishes: list[tuple[str, str | None, str, int, Decimal, str, bool]]) -> Any:
         approved: list[OrderId] = []
         for agent, strategy, side, qty, price, symbol, at_market in wishes:

@@ -266,6 +266,7 @@ ORDER_EVENTS: list[Message] = [
         recovered=True,
     ),
     OrderCancelRequested(**STAMP, order_id=ORDER, requested_by=AgentId("_operator")),
+    OrderCancelRequested(**STAMP, order_id=ORDER, requested_by=AgentId("_oms"), cause=EndCause.TOO_OLD),
     OrderCancelRejected(**STAMP, order_id=ORDER, detail="order is not cancelable"),
     OrderCanceled(**STAMP, order_id=ORDER, cause=EndCause.KILL_SWITCH),
     OrderExpired(**STAMP, order_id=ORDER, cause=EndCause.DECISION_STALE),
