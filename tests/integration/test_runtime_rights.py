@@ -29,11 +29,16 @@ REWRITING = [
 NAMED_CONSUMERS = [f"$JS.API.CONSUMER.{call}.{JOURNAL}.other" for call in ("CREATE", "DURABLE.CREATE", "DELETE")]
 JOURNAL_SUBJECTS = {
     "risk": [f"acct.{PAPER}.decision.demo.x", f"acct.{PAPER}.epoch.risk"],
-    "oms": [f"acct.{PAPER}.order.demo.x", f"acct.{PAPER}.broker", f"acct.{PAPER}.epoch.oms"],
+    "oms": [
+        f"acct.{PAPER}.order.demo.x",
+        f"acct.{PAPER}.broker",
+        f"acct.{PAPER}.control",  # what the kill file says
+        f"acct.{PAPER}.epoch.oms",
+    ],
     "gateway": [f"acct.{PAPER}.control", f"acct.{PAPER}.epoch.gateway"],
     "audit": [f"acct.{PAPER}.audit", f"acct.{PAPER}.epoch.audit"],
 }
-ALL_JOURNAL_SUBJECTS = sorted(s for own in JOURNAL_SUBJECTS.values() for s in own)
+ALL_JOURNAL_SUBJECTS = sorted({s for own in JOURNAL_SUBJECTS.values() for s in own})
 
 
 class Refusals:
