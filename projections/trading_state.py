@@ -14,6 +14,7 @@ from contracts.limits import LimitSet
 from contracts.scopes import ACCOUNT, FIRM, Scope, agent_scope, strategy_scope, symbol_scope
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 
+SHOWN_MAX = 50
 _MS = timedelta(milliseconds=1)
 _WORST_FIRST = (TradingState.HALTED, TradingState.REDUCE_ONLY)
 
@@ -53,6 +54,12 @@ def scope_states(state: AccountState, now: datetime | None = None) -> tuple[Scop
     account = tuple(_account_causes(state, now))
     others = (_told(scope, (*_own_causes(state, scope, now), *account)) for scope in _scopes(state))
     return (_told(ACCOUNT, account), *others)
+
+
+def not_active(state: AccountState, now: datetime) -> dict[Scope, tuple[str, ...]]:
+    """Give state and causes of the scopes that may not trade freely, the account first, so many at most."""
+    told = [one for one in scope_states(state, now) if one.state is not TradingState.ACTIVE]
+    return {one.scope: (one.state, *(cause.name for cause in one.causes)) for one in told[:SHOWN_MAX]}
 
 
 def _told(scope: Scope, causes: tuple[Cause, ...]) -> ScopeState:

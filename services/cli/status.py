@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from contracts.scopes import ACCOUNT
 from services.cli.instance import Instance, running_instance
 from services.cli.outcome import OK, UnreachableError
 from services.cli.probe import ProcessStatus, Status, look_at
@@ -47,12 +48,21 @@ def status(*, home: Home = None, as_json: AsJson = False) -> int:
     terminal.print(
         f"http {urls.http}   openapi {urls.openapi}   nats {urls.nats}   simulator {urls.simulator or '-'}"
     )
-    for text in kill_lines(found):
+    for text in (*trading_lines(found), *kill_lines(found)):
         terminal.tell(text, "bold red")
     terminal.print(
         f"account {found.account}   mode {found.mode}   broker {found.broker}   journal {found.journal_seq}"
     )
     return OK
+
+
+def trading_lines(found: Status) -> Iterator[str]:
+    """Tell which scopes may not trade freely, as risk knows them, and why; the account's own causes are told once."""
+    trading = next((one.facts.get("trading") for one in found.processes if one.name == "risk"), None) or {}
+    whole = trading.get(ACCOUNT)
+    for scope, told in trading.items():
+        if scope == ACCOUNT or told != whole:
+            yield f"trading {told[0]} for {scope}: {', '.join(told[1:])}"
 
 
 def kill_lines(found: Status) -> Iterator[str]:

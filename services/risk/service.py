@@ -12,6 +12,7 @@ from contracts import subjects
 from contracts.decisions import Decision, Evidence
 from contracts.enums import Role
 from contracts.rails import unset_rails
+from projections.trading_state import not_active
 from services.risk.answer import Stated
 from services.risk.core import SNAPSHOT_SCHEMA, FencedError, RiskCore
 from services.risk.flatten import FIRST_WAIT_MS, ClosingPace, closing_intents
@@ -182,7 +183,7 @@ class RiskService:
         await self._runtime.snapshots.save(snapshot)
 
     def _report(self) -> None:
-        state, core = self._core.state, self._core
+        state, core, now = self._core.state, self._core, self._runtime.clock.now()
         self._runtime.report(
             seq=core.read_seq,
             intent_seq=core.intent_seq,
@@ -192,7 +193,8 @@ class RiskService:
             kill=None if state.kill is None else state.kill.mode,
             kills={scope: kill.event.mode for scope, kill in state.standing.kills.items()},
             kill_file=self._halt.is_there,
-            account_age_ms=core.account_age_ms(self._runtime.clock.now()),
+            account_age_ms=core.account_age_ms(now),
+            trading=not_active(state, now),
         )
 
 

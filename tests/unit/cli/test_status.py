@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from services.cli.instance import ProcessRecord, Urls
 from services.cli.probe import ProcessStatus, Said, Status, process_status
-from services.cli.status import duration, table_of
+from services.cli.status import duration, table_of, trading_lines
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
 STARTED = NOW - timedelta(seconds=90)
@@ -52,6 +53,32 @@ def test_a_process_that_names_no_sequence_has_no_lag() -> None:
 )
 def test_durations_are_short(seconds: int | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_may_not_trade_freely_is_told_with_why_and_the_accounts_causes_once() -> None:
+    trading = {
+        "account": ["reduce_only", "audit_blind"],
+        "agent.demo": ["reduce_only", "audit_blind"],
+        "agent.noisy": ["reduce_only", "trip reject_streak", "audit_blind"],
+    }
+    risk = process_status(RISK, said(READY, trading=trading), {}, 100, NOW)
+    urls = Urls(http="h", openapi="o", nats="n")
+    found = Status(
+        healthy=True,
+        account="paper",
+        mode="paper",
+        broker="simulator",
+        home="/h",
+        pid=1,
+        journal_seq=5,
+        urls=urls,
+        processes=(risk,),
+    )
+    assert list(trading_lines(found)) == [
+        "trading reduce_only for account: audit_blind",
+        "trading reduce_only for agent.noisy: trip reject_streak, audit_blind",
+    ]
+    assert list(trading_lines(msgspec.structs.replace(found, processes=()))) == []
 
 
 def test_every_process_has_a_row() -> None:

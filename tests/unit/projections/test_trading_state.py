@@ -11,7 +11,7 @@ from contracts.enums import BreakKind, TradingState
 from contracts.scopes import agent_scope, symbol_scope
 from projections import account
 from projections.state_view import Place, view_of
-from projections.trading_state import scope_states, trading_state_of
+from projections.trading_state import not_active, scope_states, trading_state_of
 from tests.risk_world import NOW, PAPER, kill, limits_set, observed, state_of
 from tests.unit.risk.rows_trips import Desk, reconciled, watched
 
@@ -51,6 +51,10 @@ def test_a_scope_is_in_the_worst_state_of_its_own_and_the_accounts_causes() -> N
     }
     (cause,) = states[agent_scope("noisy")].causes
     assert (cause.name, cause.scope, cause.since) == ("trip reject_streak", "agent.noisy", NOW)
+    assert not_active(state, NOW) == {
+        "agent.noisy": ("reduce_only", "trip reject_streak"),
+        "symbol.TSLA": ("halted", "kill_switch"),
+    }
     killed = {told.scope: told for told in scope_states(account.evolve(state, kill(), 10))}
     assert {told.state for told in killed.values()} == {T.HALTED}
     assert [cause.scope for cause in killed[agent_scope("noisy")].causes] == ["agent.noisy", "account"]
