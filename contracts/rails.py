@@ -32,17 +32,24 @@ class Rail(Value, frozen=True, kw_only=True):
 
 def _rail(name: str, value: RailValue | str, unit: str, meaning: str, source: str) -> Rail:
     number = Decimal(value) if isinstance(value, str) else value
-    return Rail(name=name, value=number, unit=unit, meaning=meaning, source=source, is_filled_in=name in FILLED_IN)
+    return Rail(
+        name=name, value=number, unit=unit, meaning=meaning, source=source, is_filled_in=name not in _NOT_IN_FORCE
+    )
 
 
 def _switch(name: str, meaning: str, source: str) -> Rail:
     return Rail(
-        name=name, value=True, unit="yes or no", meaning=meaning, source=source, is_filled_in=name in FILLED_IN
+        name=name,
+        value=True,
+        unit="yes or no",
+        meaning=meaning,
+        source=source,
+        is_filled_in=name not in _NOT_IN_FORCE,
     )
 
 
-FILLED_IN: frozenset[str] = frozenset()
-"""The rails whose control is in force by default: each one's facts are supplied by the running system."""
+_NOT_IN_FORCE = frozenset({"open_order_age_max_ms"})
+"""Rails that no control reads yet."""
 
 _WHO = (
     _switch("mandates_required", "An agent trades only with a mandate.", "no. 3, 23"),
@@ -110,6 +117,9 @@ _HEALTH = (
     _rail("trip_cooldown_ms", 300_000, "ms", "How long a trip stands at least.", "no. 28"),
 )
 RAILS: Mapping[str, Rail] = {rail.name: rail for rail in (*_WHO, *_WHAT, *_PRICE, *_SIZE, *_PACE, *_LOSS, *_HEALTH)}
+
+FILLED_IN = frozenset(name for name, rail in RAILS.items() if rail.is_filled_in)
+"""The rails without which nothing starts."""
 
 SECTORS = tuple(
     Sector(name=name, symbols=tuple(Symbol(symbol) for symbol in symbols.split()))

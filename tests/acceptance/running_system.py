@@ -22,7 +22,31 @@ ROOT = Path(__file__).parents[2]
 LOCKGATE = ROOT / "ops" / "lockgate"
 UP_S_MAX = 60
 DEADLINE_S = 60
-FAST = {"ORDER_RATE_LIMIT": "1000000", "MAX_DAILY_TRADES": "1000000"}
+MANY = "1000000"
+FAST = {
+    "ORDER_RATE_LIMIT": MANY,
+    "MAX_DAILY_TRADES": MANY,
+    "MESSAGE_RATE_PER_MIN": MANY,
+    "REPLACE_RATE_PER_MIN": MANY,
+    "MAX_OPEN_ORDERS": MANY,
+    "MAX_DUPLICATES": MANY,
+    "MAX_LOOP_REPEATS": MANY,
+    "MAX_REPEATS": MANY,
+    "MAX_REJECT_STREAK": MANY,
+    "MAX_LOSS_STREAK": MANY,
+    "MAX_TURNOVER_USD": "1000000000",
+    "MAX_ORDER_QTY": "1000000000",
+    "MAX_ORDER_ADV_PCT": "100",
+    "MAX_SECTOR_EXPOSURE_USD": "1000000000",
+    "MAX_CONCENTRATION_PCT": "1000000",
+    "MAX_LEVERAGE": "1000000",
+    "MAX_OVERNIGHT_EXPOSURE_USD": "1000000000",
+    "MAX_LOSS_5M_USD": "1000000",
+    "MAX_LOSS_1H_USD": "1000000",
+    "MAX_LOSS_WEEK_USD": "1000000",
+    "PASSIVE_COLLAR_BPS": "10000",
+}
+"""Rails on pace, repetition and size out of the way of tests, and room for orders far below the market."""
 
 
 class System:

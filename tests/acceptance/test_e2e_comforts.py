@@ -40,7 +40,7 @@ asyncio.run(live(json.load(open(sys.argv[1]))))
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     rails = {"MAX_LOOP_REPEATS": "5", "LOOP_COOLDOWN_MS": "60000"}
-    running = System(tmp_path_factory.mktemp("comforts") / "home", **FAST, **rails)
+    running = System(tmp_path_factory.mktemp("comforts") / "home", **(FAST | rails))
     running.up()
     yield running
     running.down()

@@ -45,7 +45,7 @@ LEANING = {
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = System(tmp_path_factory.mktemp("facts") / "home", **FAST, **RAILS)
+    running = System(tmp_path_factory.mktemp("facts") / "home", **(FAST | RAILS))
     running.up()
     yield running
     running.down()

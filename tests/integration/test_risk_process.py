@@ -27,10 +27,16 @@ from services.runtime.connection import Connection
 from services.runtime.jetstream import JetStreamJournal
 from services.runtime.ports import Recorded
 from tests.nats_server import PAPER, NatsServer
+from tests.waived_rails import ALL_WAIVED
 
 DEADLINE_S = 30
 DEMO = AgentId("demo")
-WIDE = LimitSet(order_rate_per_min=100_000, max_daily_trades=100_000, max_gross_exposure_usd=Decimal(10_000_000))
+WIDE = LimitSet(
+    order_rate_per_min=100_000,
+    max_daily_trades=100_000,
+    max_gross_exposure_usd=Decimal(10_000_000),
+    waivers=ALL_WAIVED,
+)
 
 
 class World:

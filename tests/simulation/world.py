@@ -21,6 +21,7 @@ from tests.simulation.venue import Temper, Venue
 from tests.simulation.venue_port import Wire
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.weather import Weather
+from tests.waived_rails import ALL_WAIVED
 
 PAPER = AccountId("paper")
 MIDDAY = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -40,6 +41,7 @@ LIMITS = LimitSet(
     decision_ttl_ms=3_000,
     intent_age_max_ms=6_000,
     symbol_allowlist=tuple(OPENING),
+    waivers=ALL_WAIVED,
 )
 
 
