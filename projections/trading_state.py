@@ -11,8 +11,10 @@ from contracts.base import Moment, Value
 from contracts.broker import BreakFound
 from contracts.enums import BreakKind, TradingState
 from contracts.limits import LimitSet
-from contracts.scopes import ACCOUNT, FIRM, Scope, agent_scope, strategy_scope, symbol_scope
+from contracts.scopes import ACCOUNT, FIRM, Scope, ScopeKind, agent_scope, strategy_scope, symbol_scope
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
+from projections.layers import bounds_over
+from projections.standing import Whose
 
 SHOWN_MAX = 50
 _MS = timedelta(milliseconds=1)
@@ -86,6 +88,7 @@ def _own_causes(state: AccountState, scope: Scope, now: datetime | None) -> Iter
     """Give what one agent, strategy or symbol is kept from trading by, beside what keeps the account."""
     yield from _kill(state, scope)
     yield from _trips(state, scope, now)
+    yield from _own_losses(state, scope)
     if scope in {symbol_scope(symbol) for symbol in _in_doubt(state)}:
         yield Cause(name="order_unknown", scope=scope, state=TradingState.REDUCE_ONLY)
 
@@ -119,6 +122,27 @@ def _trips(state: AccountState, scope: Scope, now: datetime | None) -> Iterator[
                 since=trip.since,
                 detail=trip.detail,
             )
+
+
+def _own_losses(state: AccountState, scope: Scope) -> Iterator[Cause]:
+    """Hold what an agent or a strategy lost in its own book against its own limits."""
+    kind, _, name = scope.partition(".")
+    if state.limits is None or kind not in {ScopeKind.AGENT, ScopeKind.STRATEGY}:
+        return
+    is_agent = kind == ScopeKind.AGENT
+    bounds = bounds_over(state.standing, state.limits, Whose(name, None, "") if is_agent else Whose("", name, ""))
+    own, book = (
+        (bounds.agent, state.agents.book(name)) if is_agent else (bounds.strategy, state.strategies.book(name))
+    )
+    if own is None:
+        return
+    lost = {
+        "daily_loss": (book.day_loss_usd, own.max_daily_loss_usd),
+        "drawdown": (book.drawdown_usd, own.max_drawdown_usd),
+    }
+    for what, (value_usd, limit_usd) in lost.items():
+        if limit_usd is not None and value_usd >= limit_usd:
+            yield Cause(name=what, scope=scope, state=TradingState.REDUCE_ONLY)
 
 
 def _halts(state: AccountState) -> Iterator[Cause]:

@@ -1,17 +1,19 @@
 """What an account may do, told by one rule to everybody who asks."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
 from contracts.broker import BreakFound
-from contracts.controls import KillReleased
-from contracts.enums import BreakKind, TradingState
-from contracts.scopes import agent_scope, symbol_scope
+from contracts.controls import KillReleased, LayerSet
+from contracts.enums import BreakKind, Side, TradingState
+from contracts.limits import LimitOverride
+from contracts.scopes import agent_scope, strategy_scope, symbol_scope
 from projections import account
 from projections.state_view import Place, view_of
-from projections.trading_state import not_active, scope_states, trading_state_of
+from projections.trading_state import not_active, scope_state, scope_states, trading_state_of
 from tests.risk_world import NOW, PAPER, kill, limits_set, observed, state_of
 from tests.unit.risk.rows_trips import Desk, reconciled, watched
 
@@ -58,6 +60,23 @@ def test_a_scope_is_in_the_worst_state_of_its_own_and_the_accounts_causes() -> N
     killed = {told.scope: told for told in scope_states(account.evolve(state, kill(), 10))}
     assert {told.state for told in killed.values()} == {T.HALTED}
     assert [cause.scope for cause in killed[agent_scope("noisy")].causes] == ["agent.noisy", "account"]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("2", T.REDUCE_ONLY), ("2.01", T.ACTIVE)])
+def test_what_an_owner_lost_in_its_own_book_is_held_against_its_own_limits(limit: str, expected: T) -> None:
+    desk = Desk("ada")
+    for _ in range(2):
+        desk.fill("100.00", meta={"strategy": "momo"})
+        desk.fill("99.00", side=Side.SELL, order_type="market", limit_price=None, meta={"strategy": "momo"})
+    own = LimitOverride(max_daily_loss_usd=Decimal(limit))
+    for scope in (agent_scope("ada"), strategy_scope("momo")):
+        layer = LayerSet(epoch=0, at=NOW, scope=scope, version=1, limits=own, by="test", reason="test")
+        state = account.evolve(desk.state, layer, 9)
+        told = scope_state(state, scope)
+        assert (told.state, [cause.name for cause in told.causes]) == (
+            expected,
+            ["daily_loss"] if expected is T.REDUCE_ONLY else [],
+        )
 
 
 @pytest.mark.parametrize(
