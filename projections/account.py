@@ -288,7 +288,7 @@ def _moved(
         exposure=with_symbol(state.exposure, symbol, with_position(one, new.qty, price)),
         agents=books.after_fill(state.agents, agent, fill),
         strategies=books.after_fill(state.strategies, strategy, fill),
-        spent=spending.after_buy(state.spent, change * price) if change > 0 else state.spent,
+        spent=spending.after_fill(state.spent, change, price),
         cash_usd=None if state.cash_usd is None else state.cash_usd + new.cash_usd - position.cash_usd,
     )
 
@@ -359,6 +359,7 @@ def _in_day(state: AccountState, trading_day: date) -> AccountState:
         state,
         orders=still_open,
         day=Day(trading_day=trading_day),
+        spent=spending.in_day(state.spent),
         guard=guard.in_day(state.guard, trading_day),
         agents=books.in_day(state.agents),
         strategies=books.in_day(state.strategies),

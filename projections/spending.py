@@ -22,7 +22,8 @@ class Spending(Value, frozen=True, kw_only=True):
 
     `unseen_usd` is of orders that the broker has not confirmed; `seen_usd` of those confirmed since the last report
     of the account, `seen_before_usd` since the one before. `buys_usd` is what all working buys may still cost;
-    `bought_usd` and `bought_before_usd` what buys have cost since.
+    `bought_usd` and `bought_before_usd` what buys have cost since. `day_bought_usd` and `day_sold_usd` are what was
+    bought and sold on the exchange day: it settles on the next one.
     """
 
     unseen_usd: Decimal = ZERO
@@ -31,6 +32,8 @@ class Spending(Value, frozen=True, kw_only=True):
     buys_usd: Decimal = ZERO
     bought_usd: Decimal = ZERO
     bought_before_usd: Decimal = ZERO
+    day_bought_usd: Decimal = ZERO
+    day_sold_usd: Decimal = ZERO
 
     @property
     def power_usd(self) -> Decimal:
@@ -73,9 +76,17 @@ def unseen_usd(order: OrderState) -> Decimal:
     return max(order.working_qty * order.reserved_price - stands_usd, ZERO)
 
 
-def after_buy(spent: Spending, cost_usd: Decimal) -> Spending:
-    """Count what a buy has cost."""
-    return replace(spent, bought_usd=spent.bought_usd + cost_usd)
+def after_fill(spent: Spending, change: Decimal, price: Decimal) -> Spending:
+    """Count what a fill of a signed quantity has cost, or brought."""
+    usd = change * price
+    if usd > 0:
+        return replace(spent, bought_usd=spent.bought_usd + usd, day_bought_usd=spent.day_bought_usd + usd)
+    return replace(spent, day_sold_usd=spent.day_sold_usd - usd)
+
+
+def in_day(spent: Spending) -> Spending:
+    """Begin a new exchange day: what was traded on the one before has settled."""
+    return replace(spent, day_bought_usd=ZERO, day_sold_usd=ZERO)
 
 
 def after_report(spent: Spending) -> Spending:

@@ -14,6 +14,7 @@ from contracts.scopes import ACCOUNT, Scope
 from contracts.values import ZERO, plain
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.headroom import headroom
+from projections.margin_watch import MarginWarning, margin_warnings
 from projections.owner_view import LayerView, OwnerView, layer_views, owner_views
 from projections.standing import Kill
 from projections.trading_state import ScopeState, scope_states, trading_state_of
@@ -101,6 +102,7 @@ class AccountView(Value, frozen=True, kw_only=True):
     open_orders: tuple[OrderView, ...]
     layers: tuple[LayerView, ...] = ()
     owners: tuple[OwnerView, ...] = ()
+    warnings: tuple[MarginWarning, ...] = ()
 
 
 def _shown(number: Decimal) -> Decimal:
@@ -131,6 +133,7 @@ def view_of(state: AccountState, place: Place) -> AccountView:
         day=_day(state),
         positions=tuple(_position(state, symbol) for symbol in sorted(state.positions) if _counts(state, symbol)),
         open_orders=tuple(_open_orders(state)),
+        warnings=margin_warnings(state),
         layers=layer_views(state),
         owners=owner_views(state),
     )

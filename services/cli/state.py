@@ -123,6 +123,8 @@ def paragraphs(shown: AccountView) -> Iterator[Styled]:
     yield "headroom", HEADING
     yield from _headroom(shown.headroom)
     yield from told_of_owners(shown)
+    for told in shown.warnings:
+        yield f"warning {told.name}: {told.message} ({told.source}; {told.certainty})", "yellow"
 
 
 def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:

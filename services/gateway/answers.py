@@ -29,6 +29,7 @@ from contracts.limits import LimitSet
 from contracts.orders import OrderTerms
 from contracts.reasons import Reason
 from contracts.scopes import Scope
+from projections.margin_watch import MarginWarning
 from services.gateway.scope_answers import BookAnswer, ScopeAnswer
 
 Number = Annotated[
@@ -303,6 +304,7 @@ class StateAnswer(Answer, frozen=True, kw_only=True):
     positions: tuple[PositionAnswer, ...]
     open_orders: tuple[OrderAnswer, ...]
     risk_headroom: RiskHeadroom
+    warnings: tuple[MarginWarning, ...]
     broker_up: bool
     state_seq: int
     as_of: datetime | None

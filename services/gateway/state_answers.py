@@ -11,6 +11,7 @@ from contracts.values import ZERO
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
 from projections.exposure import SymbolExposure, worst
 from projections.headroom import headroom
+from projections.margin_watch import margin_warnings
 from projections.pace import orders_in_window
 from projections.positions import Position
 from projections.standing import Kill
@@ -65,6 +66,7 @@ def state_answer(at: Moment, mode: str, key: ApiKey) -> StateAnswer:
         positions=tuple(_position(state, held) for held in state.positions.values() if held.qty),
         open_orders=orders_shown(state, OrdersShown.OPEN, OPEN_ORDERS_MAX, key),
         risk_headroom=_headroom(at),
+        warnings=margin_warnings(state),
         broker_up=state.broker_up,
         state_seq=at.seq,
         as_of=at.as_of,
