@@ -251,6 +251,8 @@ def test_an_agents_flatten_leaves_other_agents_alone_and_release_needs_an_operat
             assert done.returncode == 0, done.stdout
             assert (truth(system)["open_orders"], holds(system)) == ([], {})
             await release(system)
+            proved = await asyncio.to_thread(system.command, "verify", "--decisions", check=False)
+            assert proved.returncode == 0, proved.stdout
 
     asyncio.run(scenario())
 
