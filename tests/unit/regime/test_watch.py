@@ -10,7 +10,7 @@ from contracts.ids import Symbol
 from contracts.market import RegimeChanged
 from services.regime.watch import Watch
 from services.runtime.memory import ManualClock
-from tests.unit.regime.test_decider import AAPL, START, quote
+from tests.unit.regime.test_decider import AAPL, START, quote, status
 
 MSFT = Symbol("MSFT")
 
@@ -117,6 +117,13 @@ async def test_symbols_that_are_not_watched_and_outdated_quotes_are_not_passed_o
 
 
 @pytest.mark.anyio
+async def test_only_a_status_that_halts_or_resumes_is_passed_on():
+    scene = Scene()
+    for code in ("H", "Q", "9", "T"):
+        await scene.watch.hear(status(0, code))
+    assert [told.code for told in scene.pages.published] == ["H", "T"]
+
+
 async def test_health_shows_counts_ages_and_regimes():
     scene = Scene()
     assert scene.watch.facts()["last_quote_age_ms"] is None
