@@ -124,6 +124,7 @@ async def test_only_a_status_that_halts_or_resumes_is_passed_on():
     assert [told.code for told in scene.pages.published] == ["H", "T"]
 
 
+@pytest.mark.anyio
 async def test_health_shows_counts_ages_and_regimes():
     scene = Scene()
     assert scene.watch.facts()["last_quote_age_ms"] is None
