@@ -140,19 +140,6 @@ def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:
                 yield f"    {cause.name}: {told_more}", ""
 
 
-def _modes(modes: tuple[ScopeState, ...]) -> Iterator[Styled]:
-    """Tell what each agent, strategy and symbol may do that is not as free as the account."""
-    for told in modes:
-        own = [cause for cause in told.causes if cause.scope == told.scope]
-        if own and told.scope != ACCOUNT:
-            yield f"  {told.scope} {told.state} ({', '.join(cause.name for cause in own)})", "bold red"
-        for cause in own:
-            since = "" if cause.since is None else f"since {cause.since:%Y-%m-%d %H:%M:%S} UTC"
-            told_more = " ".join(part for part in (since, cause.detail) if part)
-            if told_more:
-                yield f"    {cause.name}: {told_more}", ""
-
-
 def _position(one: PositionView) -> str:
     profit = f"realised {amount(one.realized_usd)}, unrealised {amount(one.unrealized_usd)} USD"
     return f"  {amount(one.qty)} {one.symbol} at {amount(one.avg_price)}, marked {amount(one.mark_price)}: {profit}"
