@@ -47,8 +47,8 @@ class _Told(NamedTuple):
 
 def after_order_event(was: AccountState, state: AccountState, event: AnyOrderEvent, seq: int) -> AccountState:
     """Judge an agent by what became of its order; `was` is the state before the event was folded."""
-    limits = state.limits
-    if limits is None or type(event) not in _WATCHED:
+    kind, limits = type(event), state.limits
+    if limits is None or kind not in _WATCHED or (kind is OrderWorking and not state.guard.records):
         return state
     order = was.orders.get(event.order_id)
     if order is None or order.agent in _NOBODY:
