@@ -16,6 +16,7 @@ from contracts.intents import ApprovalIntent
 from contracts.mandates import APPROVAL_WAIT_MS, Mandate
 from contracts.reasons import DenialCode, Reason
 from contracts.scopes import agent_scope
+from contracts.values import plain
 from projections.account import AccountState
 from projections.held import HeldIntent, held_name
 from services.risk.answer import MS, SHOWN_CHARS, Answer, Stated, no
@@ -65,7 +66,7 @@ def _waiting(state: AccountState, agent: AgentId, now: datetime) -> int:
 def _needed(agent: AgentId, worth_usd: Decimal, limit_usd: Decimal) -> Reason:
     return Reason(
         code=C.NEEDS_APPROVAL,
-        message=f"an order of {agent} for {worth_usd} USD waits for a person, as all from {limit_usd} USD up do",
+        message=f"an order of {agent} for {plain(worth_usd)} USD waits for a person, as all from {limit_usd} USD up",
         limit=limit_usd,
         attempted=worth_usd,
         needs_human=True,
