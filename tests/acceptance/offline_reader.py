@@ -101,8 +101,10 @@ class Ledger:
             qty = Decimal(event["qty"])
             order.filled += qty
             self.marks[order.symbol] = Decimal(event["price"])
-            for owner in (None, order.agent, f"strategy {order.strategy}"):
-                self.positions[owner][order.symbol] += qty if order.side == "buy" else -qty
+            change = qty if order.side == "buy" else -qty
+            self._share(order, change)
+            self.positions[None][order.symbol] += change
+            self.positions[order.agent][order.symbol] += change
         elif kind == "order.replaced.v1":
             price = (
                 max(order.price, Decimal(event["terms"]["limit_price"] or 0)) if order.new is None else order.new[1]
@@ -112,6 +114,21 @@ class Ledger:
             order.new = None
         if kind in OVER or order.filled >= order.most:
             order.over = True
+
+    def _share(self, order: Order, change: Decimal) -> None:
+        """Move what strategies own: one closes its own first, then what is nobody's; others take that first."""
+        known = [name for name in self.positions if name is not None and name.startswith("strategy ")]
+        nobodys = self.positions[None][order.symbol] - sum(self.positions[name][order.symbol] for name in known)
+        if order.strategy is not None:
+            own = self.positions[f"strategy {order.strategy}"]
+            left = change - against(own[order.symbol], change)
+            own[order.symbol] += change - against(nobodys, left)
+            return
+        left = change - against(nobodys, change)
+        for name in sorted(known):
+            taken = against(self.positions[name][order.symbol], left)
+            self.positions[name][order.symbol] += taken
+            left -= taken
 
     def open_orders(self, owner: str | None = None) -> int:
         return sum(not order.over for order in self._of(owner))
@@ -138,6 +155,13 @@ class Ledger:
         long = value + buy_usd if qty >= 0 else (buy_usd if buy_qty > -qty else ZERO)
         short = sell_usd - value if qty <= 0 else (sell_usd if sell_qty > qty else ZERO)
         return Stake(long, short, buy_usd + value, sell_usd - value)
+
+
+def against(held: Decimal, change: Decimal) -> Decimal:
+    """Give the part of a signed change that closes what is held."""
+    if held * change >= 0:
+        return ZERO
+    return change if abs(change) <= abs(held) else -held
 
 
 def events_of(bodies: Iterable[bytes]) -> list[dict[str, Any]]:
