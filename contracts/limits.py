@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.base import Moment, Value
+from contracts.enums import Regime
 from contracts.ids import Symbol
 
 DEFAULT_ALLOWLIST = tuple(
@@ -32,7 +33,7 @@ class Sector(Value, frozen=True, kw_only=True):
 
 
 class LimitSet(Value, frozen=True, kw_only=True, cache_hash=True):
-    """Every limit of one account; a zero allows nothing, an empty allowlist allows no symbol.
+    """Every limit of one account; a zero allows nothing, and so does an empty list of what is allowed.
 
     Limits that are none at first are rails: each must be set, or waived by name, before anything may trade.
     """
@@ -59,6 +60,7 @@ class LimitSet(Value, frozen=True, kw_only=True, cache_hash=True):
     assets_required: bool | None = None
     session_required: bool | None = None
     halts_respected: bool | None = None
+    regimes_allowed: tuple[Regime, ...] | None = None
     shorts_allowed: bool | None = None
     max_order_qty: Decimal | None = None
     max_order_adv_pct: Decimal | None = None
@@ -130,6 +132,7 @@ class LimitOverride(Value, frozen=True, kw_only=True, cache_hash=True):
     limit_collar_bps: Decimal | None = None
     symbol_allowlist: tuple[Symbol, ...] | None = None
     symbol_denylist: tuple[Symbol, ...] | None = None
+    regimes_allowed: tuple[Regime, ...] | None = None
     shorts_allowed: bool | None = None
 
     def __post_init__(self) -> None:

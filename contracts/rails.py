@@ -10,10 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from contracts.base import Value
+from contracts.enums import Regime
 from contracts.ids import Symbol
 from contracts.limits import LimitSet, Sector
 
-type RailValue = Decimal | int | bool
+type RailValue = Decimal | int | bool | tuple[Regime, ...]
 
 
 class Rail(Value, frozen=True, kw_only=True):
@@ -34,6 +35,17 @@ def _rail(name: str, value: RailValue | str, unit: str, meaning: str, source: st
     number = Decimal(value) if isinstance(value, str) else value
     return Rail(
         name=name, value=number, unit=unit, meaning=meaning, source=source, is_filled_in=name not in _NOT_IN_FORCE
+    )
+
+
+def _regimes(name: str, meaning: str, source: str, *regimes: Regime) -> Rail:
+    return Rail(
+        name=name,
+        value=regimes,
+        unit="regimes",
+        meaning=meaning,
+        source=source,
+        is_filled_in=name not in _NOT_IN_FORCE,
     )
 
 
@@ -59,6 +71,14 @@ _WHAT = (
     _switch("assets_required", "The broker must list the symbol as tradable.", "no. 2, 31"),
     _switch("session_required", "The session must be open for this order's time in force.", "no. 2"),
     _switch("halts_respected", "Nothing new in a symbol that its exchange has halted.", "no. 2, 63"),
+    _regimes(
+        "regimes_allowed",
+        "New risk only in symbols whose market is in one of these regimes.",
+        "seed: strategy gating",
+        Regime.TREND,
+        Regime.CHOP,
+        Regime.VOL_EXPANSION,
+    ),
     _switch("shorts_allowed", "Sales of what is not held pass, if it can be borrowed.", "no. 31"),
     _switch("self_trade_prevented", "No order may meet another of ours.", "no. 12, 37; FINRA 5210"),
 )

@@ -27,6 +27,7 @@ ORDER_FIELDS = frozenset(
         "limit_collar_bps",
         "symbol_allowlist",
         "symbol_denylist",
+        "regimes_allowed",
         "shorts_allowed",
     }
 )
@@ -182,8 +183,8 @@ def _tighter(name: str, was: Any, other: Any) -> Any:
     if was is None or other is None:
         return other if was is None else was
     match name:
-        case "symbol_allowlist":
-            return was if set(was) <= set(other) else tuple(symbol for symbol in was if symbol in other)
+        case "symbol_allowlist" | "regimes_allowed":
+            return was if set(was) <= set(other) else tuple(one for one in was if one in other)
         case "symbol_denylist":
             return was if set(other) <= set(was) else tuple(dict.fromkeys((*was, *other)))
         case "shorts_allowed":

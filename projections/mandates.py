@@ -20,7 +20,8 @@ type MandateEvent = MandateGranted | MandateRevoked
 _SETS = ("asset_classes", "sides", "order_types", "venues")
 _OPEN_SETS = ("symbols", "strategies")
 """Where none means all."""
-_ALLOWED, _DENIED, _SHORTS = "symbol_allowlist", "symbol_denylist", "shorts_allowed"
+_ALLOWED = ("symbol_allowlist", "regimes_allowed")
+_DENIED, _SHORTS = "symbol_denylist", "shorts_allowed"
 
 
 class MandateVersion(Value, frozen=True, kw_only=True):
@@ -83,10 +84,9 @@ def widened(old: Mandate, new: Mandate) -> tuple[str, ...]:
 
 def widened_limits(old: LimitOverride, new: LimitOverride) -> tuple[str, ...]:
     """Name every limit that allows more than another's does; none is no limit."""
-    amounts = [name for name in new.__struct_fields__ if name not in {_ALLOWED, _DENIED, _SHORTS}]
+    amounts = [name for name in new.__struct_fields__ if name not in {*_ALLOWED, _DENIED, _SHORTS}]
     wider = [name for name in amounts if _more(old, new, name)]
-    if not _within(old.symbol_allowlist, new.symbol_allowlist):
-        wider.append(_ALLOWED)
+    wider += [name for name in _ALLOWED if not _within(getattr(old, name), getattr(new, name))]
     if not set(old.symbol_denylist or ()) <= set(new.symbol_denylist or ()):
         wider.append(_DENIED)
     if old.shorts_allowed is False and new.shorts_allowed is not False:

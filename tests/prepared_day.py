@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from contracts import subjects
 from contracts.audit import ExportManifest
 from contracts.base import Event
@@ -26,12 +28,13 @@ from tests.risk_world import DEMO, NOW, PAPER, body, evidence, limits_set, obser
 
 
 class Day:
-    """The day as it grows; approved orders fill whole at once unless told otherwise."""
+    """The day as it grows; approved orders fill whole at once unless told otherwise; decisions see `facts` too."""
 
     def __init__(self, code_version: str = "0.1.0", **limits: Any) -> None:
         self.events: list[Any] = []
         self.state = account.EMPTY
         self.code_version = code_version
+        self.facts: dict[str, Any] = {}
         self.add(limits_set(**({"order_rate_per_min": 1000} | limits)))
         self.add(observed())
 
@@ -55,7 +58,8 @@ class Day:
         at = self.now
         stated = Stated(PAPER, DEMO, IntentId(intent_id), content, len(self.events))
         stamp = Stamp(1, self.code_version, len(self.events))
-        decision = decide(self.state, stated, evidence(quote(at=at), at=at), stamp)
+        seen = replace(evidence(quote(at=at), at=at), **self.facts)
+        decision = decide(self.state, stated, seen, stamp)
         self.add(decision)
         return decision
 

@@ -36,6 +36,7 @@ from services.runtime.layer_book import (
 from services.runtime.setting_values import SettingsError, limit_value
 
 _KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitOverride)}
+_EMPTY_ALLOWS_NOTHING = frozenset({"symbol_allowlist", "regimes_allowed"})
 type _Change = Callable[[LimitOverride | None], LimitOverride | None]
 
 
@@ -183,13 +184,17 @@ def _shown(bound: Bound) -> dict[str, Any]:
     return {"value": bound.value, "scope": bound.scope, "mandate": bound.is_mandate}
 
 
+def _is_told(name: str, value: Any) -> bool:
+    return name != "waivers" and value is not None and (value != () or name in _EMPTY_ALLOWS_NOTHING)
+
+
 def _paragraphs(controls: Controls, view: Mapping[str, Any], scopes: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     yield f"limits version {view['limits_version']}, layers and mandates version {view['layers_version']}", "bold"
     for scope, layer in view["layers"].items():
         yield f"layer {scope} version {layer.version}: {held_text(layer.limits)}", ""
     yield f"what binds an order {'of ' + ', '.join(scopes) if scopes else 'of anybody'}", "bold"
     for name, bound in view["bounds"].items():
-        if name != "waivers" and bound["value"] not in (None, ()):
+        if _is_told(name, bound["value"]):
             where = f"{bound['scope']}{', the mandate' if bound['mandate'] else ''}"
             yield (
                 f"  {name:<28} {limits_text(bound['value']):<24} {where}",

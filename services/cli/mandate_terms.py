@@ -12,6 +12,8 @@ from cyclopts import Parameter
 from services.cli.outcome import UsageError
 from services.runtime.mandate_form import MandateError, MandateForm, read_form
 
+_LISTS = frozenset({"symbol_allowlist", "symbol_denylist", "regimes_allowed"})
+"""Limits of several words, separated by commas."""
 NO_BOUND = "none"
 """Typed for a list or an amount: what the account allows is the only bound."""
 _SPAN = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
@@ -68,7 +70,7 @@ def _limit(text: str) -> tuple[str, Any]:
     name, is_said, value = text.partition("=")
     if not is_said:
         raise UsageError(f"--limit {text!r}: say NAME=VALUE")
-    is_list = name.endswith("list")
+    is_list = name.strip() in _LISTS
     return name.strip(), _words(value) if is_list else value.strip()
 
 

@@ -67,6 +67,8 @@ ADVICE: Mapping[DenialCode, str | None] = {
     C.CROSSED_QUOTE: _LATER,
     C.MAX_SPREAD: "wait until the market is tighter",
     C.SMALL_QUOTE: "state fewer shares, or wait for more to be quoted",
+    C.NO_REGIME: "state it again in a moment",
+    C.REGIME: "what reduces a position passes; for the rest wait for an allowed regime",
     C.NO_REFERENCE: _LATER,
     C.REFERENCE_COLLAR: "wait until the market is calmer",
     C.FEED_DIVERGENCE: "wait until both prices agree",

@@ -107,7 +107,7 @@ def _regime(body: bytes | None) -> RegimeChanged | None:
     try:
         return None if body is None else decode_regime(body)
     except UndecodableError:
-        return None  # evidence that no control leans on
+        return None  # a missing fact is a reason to deny; a broken one is no better
 
 
 def _read[T: MarketMessage](body: bytes | None, kind: type[T]) -> T | None:

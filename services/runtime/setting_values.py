@@ -2,12 +2,13 @@
 
 from collections.abc import Container, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 from psycopg import Error as PsycopgError
 from psycopg.conninfo import conninfo_to_dict
 
+from contracts.enums import Regime
 from contracts.ids import Symbol, is_symbol, is_token
 from contracts.values import is_exact
 
@@ -123,7 +124,7 @@ class Source:
 
 
 def limit_value(name: str, given: Any, kind: Any) -> Any:
-    """Read one limit by the type of its field: an amount, a count, yes or no, symbols, or a table of a file."""
+    """Read one limit by the type of its field: an amount, a count, yes or no, words, or a table of a file."""
     plain = next((one for one in get_args(kind) if one in {Decimal, int, bool}), kind)
     if plain is Decimal:
         return _amount(name, str(given))
@@ -133,7 +134,9 @@ def limit_value(name: str, given: Any, kind: Any) -> Any:
         return _count(name, str(given))
     if name in TABLES:
         return _table(name, given, kind)
-    return _symbols(name, given)
+    lists = (one for one in (kind, *get_args(kind)) if get_origin(one) is tuple)
+    is_of_regimes = any(Regime in get_args(one) for one in lists)
+    return _regimes(name, given) if is_of_regimes else _symbols(name, given)
 
 
 def _yes_or_no(name: str, text: str) -> bool:
@@ -167,11 +170,23 @@ def _count(name: str, text: str) -> int:
     return int(digits)
 
 
-def _symbols(name: str, given: Any) -> tuple[Symbol, ...]:
+def _words(name: str, given: Any, told: str) -> tuple[str, ...]:
     words = given.split(",") if isinstance(given, str) else given
     if not isinstance(words, list | tuple):
-        raise SettingsError(name, repr(given), "symbols separated by commas")
-    symbols = tuple(Symbol(str(word).strip().upper()) for word in words)
+        raise SettingsError(name, repr(given), f"{told} separated by commas")
+    return tuple(str(word).strip().upper() for word in words)
+
+
+def _regimes(name: str, given: Any) -> tuple[Regime, ...]:
+    words = _words(name, given, "regimes")
+    for word in words:
+        if word not in Regime:
+            raise SettingsError(name, repr(word)[:_SHOWN_CHARS], f"of {', '.join(Regime)}, separated by commas")
+    return tuple(dict.fromkeys(Regime(word) for word in words))
+
+
+def _symbols(name: str, given: Any) -> tuple[Symbol, ...]:
+    symbols = tuple(Symbol(word) for word in _words(name, given, "symbols"))
     for symbol in symbols:
         if not is_symbol(symbol):
             raise SettingsError(name, repr(symbol), "symbols such as AAPL or BRK.B, separated by commas")

@@ -16,7 +16,7 @@ from contracts.controls import (
     MandateRevoked,
     TripReset,
 )
-from contracts.enums import KillMode, OrderType
+from contracts.enums import KillMode, OrderType, Regime
 from contracts.ids import AgentId, Symbol
 from contracts.limits import LimitOverride, LimitSet, Sector, Waiver
 from contracts.mandates import AssetClass, Hours, Mandate, MandateSide, Venue
@@ -63,6 +63,13 @@ SCOPED: list[Message] = [
     LimitsSet(**SAID, version=4, limits=RAILS),
     LayerSet(**SAID, scope=FIRM, version=1, limits=OVERRIDE),
     LayerSet(**SAID, scope=Scope("symbol.BRK.B"), version=2, limits=None),
+    LimitsSet(**SAID, version=5, limits=LimitSet(regimes_allowed=(Regime.TREND, Regime.CHOP))),
+    LayerSet(
+        **SAID,
+        scope=Scope("strategy.mean_reversion"),
+        version=1,
+        limits=LimitOverride(regimes_allowed=(Regime.CHOP,)),
+    ),
     MandateGranted(**SAID, agent=AgentId("demo"), version=1, mandate=MANDATE),
     MandateGranted(**SAID, agent=AgentId("demo"), version=2, mandate=Mandate(expires_at=AT)),
     MandateGranted(**SAID, agent=AgentId("demo"), version=4, mandate=Mandate(expires_at=AT, approval_wait_ms=60_000)),

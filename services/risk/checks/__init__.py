@@ -40,6 +40,7 @@ from services.risk.checks.prices import (
 from services.risk.checks.quantities import check_adv_share, check_order_qty
 from services.risk.checks.quotes import check_max_spread, check_quote_age, check_quote_sanity
 from services.risk.checks.rails import check_rails
+from services.risk.checks.regimes import check_regime
 from services.risk.checks.sessions import check_overnight, check_session
 from services.risk.checks.sizes import (
     check_gross_exposure,
@@ -110,6 +111,7 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_quote_sanity, (C.NO_QUOTE, C.CROSSED_QUOTE)),
     Entry(check_max_spread, (C.NO_QUOTE, C.MAX_SPREAD)),
     Entry(check_quote_size, (C.NO_QUOTE, C.SMALL_QUOTE), ("min_quote_size",)),
+    Entry(check_regime, (C.NO_REGIME, C.REGIME), ("regimes_allowed",)),
     Entry(check_reference, (C.NO_QUOTE, C.NO_REFERENCE, C.REFERENCE_COLLAR), ("reference_collar_bps",)),
     Entry(check_divergence, (C.NO_QUOTE, C.FEED_DIVERGENCE), ("feed_divergence_max_bps",)),
     Entry(check_limit_collar, (C.NO_QUOTE, C.PRICE_COLLAR), ("limit_collar_bps",)),
@@ -152,18 +154,23 @@ CONTROLS: tuple[Entry, ...] = (
 """Every control with the reasons it may give, in the order in which reasons win."""
 
 
+_TABLES = frozenset({"sectors", "waivers"})
+"""Limits that bind nothing while they are empty."""
+
+
 @lru_cache(maxsize=4096)
 def controls_under(
     limits: LimitSet, agent: LimitOverride | None = None, strategy: LimitOverride | None = None
 ) -> tuple[Control, ...]:
-    """Give the controls that limits put in force: those whose rails are all set, and not set to false or nothing."""
-    set_ = rails_of(agent, strategy) | {name for name in limits.__struct_fields__ if _is_set(getattr(limits, name))}
+    """Give the controls that limits put in force: those whose rails are all set, and neither false nor empty."""
+    own = rails_of(agent, strategy)
+    set_ = own | {name for name in limits.__struct_fields__ if _is_set(name, getattr(limits, name))}
     return tuple(entry.check for entry in CONTROLS if set_.issuperset(entry.rails))
 
 
-def _is_set(limit: Any) -> bool:
-    """Tell what is not set, false or empty from a zero: that is a limit, and allows nothing."""
-    return limit is not None and limit is not False and limit != ()
+def _is_set(name: str, limit: Any) -> bool:
+    """Tell what is not set, false or an empty table from a zero and an empty list: those allow nothing."""
+    return limit is not None and limit is not False and not (limit == () and name in _TABLES)
 
 
 def apply_all(at: Situation) -> tuple[tuple[Check, ...], Reason | None]:

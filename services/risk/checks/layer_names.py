@@ -13,6 +13,7 @@ _LIMIT_OF: Mapping[str, str] = {
     "SYMBOL_NOT_ALLOWED": "symbol_allowlist",
     "SHORT_NOT_ALLOWED": "shorts_allowed",
     "MAX_SPREAD": "max_spread_bps",
+    "REGIME": "regimes_allowed",
     "PRICE_COLLAR": "limit_collar_bps",
     "MAX_DAILY_LOSS": "max_daily_loss_usd",
     "MAX_DRAWDOWN": "max_drawdown_usd",

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.enums import OrderType
+from contracts.enums import OrderType, Regime
 from contracts.limits import LimitOverride
 from contracts.mandates import APPROVAL_WAIT_MS, Hours, Mandate, MandateSide, Venue
 from services.cli.mandate_terms import Terms, form_of
@@ -31,7 +31,12 @@ def test_what_is_typed_becomes_a_mandate() -> None:
         approval_from="4000.5",
         approval_wait="5m",
         lease="60s",
-        limit=("max_order_notional_usd=2000", "symbol_denylist=TSLA,GME", "shorts_allowed=false"),
+        limit=(
+            "max_order_notional_usd=2000",
+            "symbol_denylist=TSLA,GME",
+            "shorts_allowed=false",
+            "regimes_allowed=CHOP",
+        ),
     )
     made = new_mandate(form_of(typed, NOW), NOW)
     assert made.symbols == ("AAPL", "BRK.B")
@@ -43,6 +48,7 @@ def test_what_is_typed_becomes_a_mandate() -> None:
     limits = made.limits
     assert (limits.max_order_notional_usd, limits.symbol_denylist) == (Decimal(2000), ("TSLA", "GME"))
     assert limits.shorts_allowed is False
+    assert limits.regimes_allowed == (Regime.CHOP,)
 
 
 def test_what_is_not_said_is_the_default() -> None:

@@ -44,6 +44,16 @@ async def test_an_operator_sets_a_layer_and_the_record_names_who_and_why(world: 
     assert (await world.call("GET", f"{LIMITS}?agent=demo", key="eve")).status_code == 404
 
 
+async def test_a_strategy_is_gated_by_regime(world: World):
+    await begin(world)
+    gated = await put(world, f"{LIMITS}/strategy.mean_reversion", limits={"regimes_allowed": ["CHOP"]})
+    assert gated.json()["limits"]["regimes_allowed"] == ["CHOP"]
+    shown = (await world.call("GET", f"{LIMITS}?strategy=mean_reversion")).json()
+    bound = {"value": ["CHOP"], "scope": "strategy.mean_reversion", "mandate": False}
+    assert shown["bounds"]["regimes_allowed"] == bound
+    assert (await world.call("GET", LIMITS)).json()["bounds"]["regimes_allowed"]["value"] is None
+
+
 async def test_a_layer_is_replaced_whole_and_taken_away_with_a_reason(world: World):
     await begin(world)
     await put(world, limits={"max_daily_trades": 5})
@@ -68,6 +78,7 @@ async def test_a_version_that_was_not_looked_at_is_not_replaced(world: World):
     [
         (DEMO, {"limits": {"max_dayly_trades": 5}}, 400),
         (DEMO, {"limits": {"max_daily_trades": -5}}, 400),
+        (DEMO, {"limits": {"regimes_allowed": ["CALM"]}}, 400),
         (DEMO, {"limits": {"max_order_notional_usd": "NaN"}}, 400),
         (DEMO, {"limits": {}}, 400),
         (DEMO, {}, 400),

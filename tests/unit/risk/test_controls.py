@@ -40,6 +40,7 @@ from tests.unit.risk import (
     rows_mandates,
     rows_market,
     rows_portfolio,
+    rows_regimes,
     rows_trips,
 )
 from tests.unit.risk.row import READY, Row, ready
@@ -112,6 +113,7 @@ AT_THE_LIMIT = [
     *[pytest.param(*row, id=name) for name, *row in rows_conditions.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_loops.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_regimes.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_trips.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_portfolio.PASSING],
 ]
@@ -211,6 +213,7 @@ ROWS = [
     *rows_conditions.ROWS,
     *rows_loops.ROWS,
     *rows_market.ROWS,
+    *rows_regimes.ROWS,
     *rows_trips.ROWS,
     *rows_layers.ROWS,
     *rows_portfolio.ROWS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.decisions import Evidence
-from contracts.enums import OrderType, Outcome
+from contracts.enums import OrderType, Outcome, Regime
 from contracts.ids import Symbol
 from contracts.limits import LimitOverride
 from contracts.mandates import AssetClass, Hours, Mandate, MandateSide, Venue
@@ -18,13 +18,21 @@ from contracts.reasons import DenialCode as C
 from projections.account import AccountState
 from projections.mandates import widened
 from services.runtime.mandate_form import MandateError, MandateForm, MandateLimits, read_form, tighter_mandate
-from tests.risk_world import NOW, answer, body, evidence, quote, state_of
+from tests.risk_world import NOW, answer, body, state_of
 from tests.unit.risk.row import READY
 from tests.unit.risk.rows_mandates import granted
+from tests.unit.risk.rows_regimes import seen_in
 
 D = Decimal
 MANDATE_CODES = {C.NO_MANDATE, C.MANDATE_EXPIRED, C.MANDATE_FORBIDS, C.NEEDS_APPROVAL}
-OF_LIMITS = {C.MAX_ORDER_NOTIONAL, C.SYMBOL_NOT_ALLOWED, C.SHORT_NOT_ALLOWED, C.MAX_ORDER_QTY, C.MAX_TURNOVER}
+OF_LIMITS = {
+    C.MAX_ORDER_NOTIONAL,
+    C.SYMBOL_NOT_ALLOWED,
+    C.SHORT_NOT_ALLOWED,
+    C.MAX_ORDER_QTY,
+    C.MAX_TURNOVER,
+    C.REGIME,
+}
 
 
 def some(choices: Any) -> st.SearchStrategy[Any]:
@@ -45,9 +53,17 @@ LIMITS = st.builds(
     max_order_qty=perhaps(st.sampled_from([D(5), D(10)])),
     symbol_allowlist=perhaps(some([Symbol("AAPL"), Symbol("SPY")])),
     symbol_denylist=perhaps(some([Symbol("AAPL"), Symbol("SPY")])),
+    regimes_allowed=perhaps(some([Regime.TREND, Regime.CHOP])),
     shorts_allowed=st.sampled_from([None, True, False]),
 )
-LIMIT_NAMES = ("max_order_notional_usd", "max_order_qty", "symbol_allowlist", "symbol_denylist", "shorts_allowed")
+LIMIT_NAMES = (
+    "max_order_notional_usd",
+    "max_order_qty",
+    "symbol_allowlist",
+    "symbol_denylist",
+    "regimes_allowed",
+    "shorts_allowed",
+)
 MANDATES = st.builds(
     Mandate,
     expires_at=st.sampled_from([NOW, NOW + timedelta(minutes=1), NOW + timedelta(days=1)]),
@@ -75,7 +91,8 @@ def orders(draw: st.DrawFn) -> tuple[bytes, Evidence]:
     if draw(st.booleans()):
         terms |= {"order_type": "market", "limit_price": None}
     terms["meta"] = {"strategy": draw(st.sampled_from([None, "calm", "wild"]))}
-    return body(**terms), replace(evidence(quote()), live=draw(st.booleans()))
+    seen = seen_in(draw(st.sampled_from([Regime.TREND, Regime.CHOP])))
+    return body(**terms), replace(seen, live=draw(st.booleans()))
 
 
 def lets_pass(mandate: Mandate, order: tuple[bytes, Evidence]) -> bool:

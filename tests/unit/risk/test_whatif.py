@@ -1,6 +1,7 @@
 """The same day under other limits: which decisions flip, by hand count, and what it does to exposure and profit."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,19 +10,24 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.controls import LimitsSet
-from contracts.enums import Outcome, Side
+from contracts.enums import Outcome, Regime, Side
 from contracts.ids import IntentId, OrderId
-from contracts.limits import LimitSet
+from contracts.limits import LimitOverride, LimitSet
 from contracts.orders import OrderAcknowledged, OrderCanceled, OrderReplaced, OrderReplaceRequested
+from contracts.scopes import Scope
+from projections.layers import NO_LAYERS
 from services.risk.decider import Stamp, Stated, decide
 from services.risk.whatif import WhatIf
 from services.risk.whatif_report import WhatIfReport
 from tests.prepared_day import Day, cancel
 from tests.risk_world import DEMO, NOW, PAPER, body, evidence, kill, observed, quote
+from tests.unit.risk.rows_regimes import regime as regime_seen
 
 
-def what_if(day: Day, first_seq: int = 1, **overrides: Any) -> WhatIfReport:
-    asked = WhatIf(PAPER, overrides, first_seq)
+def what_if(
+    day: Day, first_seq: int = 1, layers: Mapping[Scope, LimitOverride] = NO_LAYERS, **overrides: Any
+) -> WhatIfReport:
+    asked = WhatIf(PAPER, overrides, first_seq, layers)
     for seq, event in enumerate(day.events, 1):
         asked.take(seq, event)
     return asked.finish()
@@ -69,6 +75,41 @@ def test_the_same_limits_flip_nothing_and_give_the_same_figures():
     assert (report.flips, report.consequences, report.changes) == ((), (), ())
     assert report.peak_gross.was_usd == report.peak_gross.would_be_usd == Decimal(9100)
     assert report.profit.was_usd == report.profit.would_be_usd
+
+
+def in_regimes(*regimes: Regime, **limits: Any) -> Day:
+    """One order of two strategies in each regime."""
+    day = Day(**limits)
+    for regime in regimes:
+        day.facts["regime"] = regime_seen(regime)
+        for strategy in ("calm", "wild"):
+            day.ask(f"{strategy} in {regime}".replace(" ", "-"), "1", meta={"strategy": strategy})
+    return day
+
+
+def test_other_regimes_turn_exactly_what_was_decided_in_them():
+    day = in_regimes(Regime.CHOP, Regime.TREND, Regime.UNTRADEABLE)
+    report = what_if(day, regimes_allowed=(Regime.CHOP, Regime.TREND))
+    assert [(flip.intent_id, flip.would_be_code) for flip in report.flips] == [
+        ("calm-in-UNTRADEABLE", "REGIME"),
+        ("wild-in-UNTRADEABLE", "REGIME"),
+    ]
+    assert [(change.path, change.after) for change in report.changes] == [("regimes_allowed", "CHOP, TREND")]
+
+
+def test_a_strategy_gated_by_regime_loses_what_it_did_in_the_others():
+    day = in_regimes(Regime.CHOP, Regime.TREND)
+    calm = {Scope("strategy.calm"): LimitOverride(regimes_allowed=(Regime.CHOP,))}
+    report = what_if(day, layers=calm)
+    assert flips(report) == [("calm-in-TREND", "approved", "denied")]
+    assert report.orders_left_out == 1
+
+
+def test_regimes_that_were_denied_are_taken_when_they_are_allowed():
+    day = in_regimes(Regime.CHOP, Regime.TREND, regimes_allowed=(Regime.CHOP,))
+    report = what_if(day, regimes_allowed=(Regime.CHOP, Regime.TREND))
+    assert flips(report) == [("calm-in-TREND", "denied", "approved"), ("wild-in-TREND", "denied", "approved")]
+    assert [(bound.code, bound.was, bound.would_be) for bound in report.bound] == [("REGIME", 2, 0)]
 
 
 def test_peak_exposure_and_profit_are_those_of_the_orders_that_remain():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.enums import Regime
 from contracts.limits import LimitOverride
 from contracts.rails import FILLED_IN, RAILS, missing_rails
 from services.runtime.limit_settings import require_rails
@@ -83,13 +84,14 @@ def test_layers_are_tables_of_the_file(tmp_path: Path) -> None:
     symbol_allowlist = ["aapl"]
     [strategies."mean reversion"]
     shorts_allowed = false
+    regimes_allowed = ["CHOP"]
     [symbols."BRK.B"]
     max_position_notional_usd = 0.5
     """
     assert settings(tmp_path, text).layers == {
         "firm": LimitOverride(max_gross_exposure_usd=Decimal(20_000)),
         "agent.demo": LimitOverride(max_daily_trades=5, symbol_allowlist=("AAPL",)),  # pyright: ignore[reportArgumentType]
-        "strategy.mean reversion": LimitOverride(shorts_allowed=False),
+        "strategy.mean reversion": LimitOverride(shorts_allowed=False, regimes_allowed=(Regime.CHOP,)),
         "symbol.BRK.B": LimitOverride(max_position_notional_usd=Decimal("0.5")),
     }
 
@@ -104,6 +106,8 @@ def test_layers_are_tables_of_the_file(tmp_path: Path) -> None:
         ("[firm]\nmax_daily_trades = -1", "max_daily_trades"),
         ("[symbols.AAPL]\nmax_daily_trades = 1", "max_daily_trades"),
         ("agents = 5", "agents"),
+        ('[strategies.calm]\nregimes_allowed = ["CALM"]', "regimes_allowed is 'CALM'; allowed is of TREND"),
+        ("[strategies.calm]\nregimes_allowed = 5", "regimes_allowed is 5"),
     ],
 )
 def test_a_layer_that_binds_nothing_is_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from contracts.enums import Regime
 from contracts.limits import COUNT_MAX, LimitSet
 from contracts.rails import FILLED_IN, RAILS, SECTORS
 from ops.bench.system import NO_LIMITS
@@ -52,11 +53,12 @@ def test_every_limit_can_be_given_by_its_variable(tmp_path):
     kinds = {field.name: str(field.type) for field in msgspec.structs.fields(LimitSet)}
     switches = {name for name in LIMIT_VARIABLES if "bool" in kinds[name]}
     given = {LIMIT_VARIABLES[name]: "true" if name in switches else "3" for name in LIMIT_VARIABLES}
-    lists = {"SYMBOL_ALLOWLIST": "aapl, BRK.B", "SYMBOL_DENYLIST": "gme"}
+    lists = {"SYMBOL_ALLOWLIST": "aapl, BRK.B", "SYMBOL_DENYLIST": "gme", "REGIMES_ALLOWED": "chop, TREND,chop"}
     limits = load_settings(tmp_path, given | lists).limits
     assert (limits.symbol_allowlist, limits.symbol_denylist) == (("AAPL", "BRK.B"), ("GME",))
+    assert limits.regimes_allowed == (Regime.CHOP, Regime.TREND)
     assert all(getattr(limits, name) is True for name in switches)
-    numbers = LIMIT_VARIABLES.keys() - switches - {"symbol_allowlist", "symbol_denylist"}
+    numbers = LIMIT_VARIABLES.keys() - switches - {"symbol_allowlist", "symbol_denylist", "regimes_allowed"}
     assert {getattr(limits, name) for name in numbers} == {3}
 
 
@@ -110,6 +112,9 @@ def test_a_limit_of_zero_is_a_limit(tmp_path):
         ("MAX_DAILY_TRADES", "1.5"),
         ("MAX_DAILY_TRADES", "٣"),
         ("ORDER_RATE_LIMIT", "-3"),
+        ("REGIMES_ALLOWED", ""),
+        ("REGIMES_ALLOWED", "CALM"),
+        ("REGIMES_ALLOWED", "CHOP,"),
         ("SYMBOL_ALLOWLIST", ""),
         ("SYMBOL_ALLOWLIST", "AAPL,not a symbol"),
         ("PORT", "0"),
