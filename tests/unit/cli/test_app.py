@@ -18,8 +18,8 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert [verb for verb in VERBS if f"│ {verb}" not in shown] == []
     promised = (
-        "up down status submit replace cancel cancel-all close tail explain kill release resume schema doctor bench sim"
-        " simulate trips"
+        "up down status submit replace cancel cancel-all close tail explain kill release resume schema doctor bench"
+        " sim simulate trips"
     )
     promised += (
         " state diff timeline events limits whatif verify export import projections reconcile mandate approvals"
