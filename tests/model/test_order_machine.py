@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from contracts import codec
 from contracts.codec import JournalEvent
 from contracts.decisions import Decision
-from contracts.enums import Action, LegRole, OrderClass, OrderStatus, OrderType, Outcome, Side
+from contracts.enums import Action, LegRole, OrderClass, OrderStatus, Outcome
 from contracts.ids import AgentId, FillId, OrderId, Symbol, leg_id_for
 from contracts.orders import (
     OrderAcknowledged,
@@ -41,6 +41,7 @@ from projections.exposure import with_position, with_symbol, worst
 from services.risk.core import RiskCore
 from tests.model.limits_held import assert_within
 from tests.model.naive_ledger import spent_by
+from tests.model.rarer_terms import CENT, changes_of, exit_terms, terms_of
 from tests.model.test_risk_machine import EXAMPLES, NIGHTLY, PRICES, QTYS, SIDES, STEPS, RiskMachine, wishes_of
 from tests.risk_world import DEMO, body, evidence, intent, limits_set, observed, quote, stated
 
@@ -57,44 +58,8 @@ QUIET = (
     OrderLegAdded,
 )
 """What the world may tell of an order without making it larger."""
-CENT = Decimal("0.01")
 KINDS = st.sampled_from(["limit", "stop", "stop_limit", "trailing", "amount", "bracket", "oto", "oco", "market"])
 SYMBOLS = st.sampled_from(["AAPL", "SPY"])
-
-
-def terms_of(kind: str, side: str, price: Decimal) -> dict[str, Any]:
-    """Fields of an order of one kind, its prices around a price."""
-    away = 1 if side == "buy" else -1
-    near, far = str(price + 3 * away), str(price - 3 * away)
-    take, stop = {"take_profit": {"limit_price": near}}, {"stop_loss": {"stop_price": far}}
-    left = {"take_profit": {"limit_price": far}, "stop_loss": {"stop_price": near}}
-    market: dict[str, Any] = {"order_type": "market", "limit_price": None}
-    limit: dict[str, Any] = {"limit_price": str(price)}
-    return {
-        "market": market,
-        "limit": limit,
-        "amount": market | {"qty": None, "notional_usd": str(price * 3)},
-        "stop": market | {"order_type": "stop", "stop_price": str(price)},
-        "stop_limit": {"order_type": "stop_limit", "limit_price": near, "stop_price": str(price)},
-        "trailing": market | {"order_type": "trailing_stop", "trail_price": "1.50"},
-        "bracket": limit | take | stop | {"order_class": "bracket"},
-        "oto": limit | stop | {"order_class": "oto"},
-        "oco": left | {"order_class": "oco", "limit_price": None},
-    }[kind]
-
-
-def changes_of(terms: OrderTerms, more: int, price: Decimal) -> dict[str, str]:
-    """What may be changed of an order, each by a little; nothing by nothing."""
-    fields: dict[str, Decimal] = {}
-    if more and terms.order_class is OrderClass.SIMPLE:
-        fields["qty"] = terms.qty + more
-    if price and terms.limit_price is not None:
-        fields["limit_price"] = terms.limit_price + price
-    elif price and terms.stop_price is not None:
-        fields["stop_price"] = terms.stop_price + price
-    elif price and terms.trail_price is not None:
-        fields["trail"] = terms.trail_price + price
-    return {name: str(value) for name, value in fields.items()}
 
 
 class OrderMachine(RiskMachine):
@@ -341,20 +306,6 @@ class OrderMachine(RiskMachine):
         for order in self.core.state.orders.values():
             assert order.worst_price > 0
             assert order.terms.qty > 0
-
-
-def exit_terms(terms: OrderTerms) -> dict[LegRole, OrderTerms]:
-    """The orders that the broker makes of an order's exits."""
-    side = terms.side
-    if terms.order_class is not OrderClass.OCO:
-        side = Side.SELL if terms.side is Side.BUY else Side.BUY
-    base = OrderTerms(symbol=terms.symbol, side=side, order_type=OrderType.LIMIT, qty=terms.qty)
-    made: dict[LegRole, OrderTerms] = {}
-    if terms.take_profit is not None:
-        made[LegRole.TAKE_PROFIT] = replace(base, limit_price=terms.take_profit.limit_price)
-    if terms.stop_loss is not None:
-        made[LegRole.STOP_LOSS] = replace(base, order_type=OrderType.STOP, stop_price=terms.stop_loss.stop_price)
-    return made
 
 
 def hold_still(before: AccountState, event: JournalEvent, after: AccountState) -> None:
