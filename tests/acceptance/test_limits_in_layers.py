@@ -20,6 +20,8 @@ reason = "the account is a day old"
 max_order_notional_usd = 1000
 [firm]
 max_gross_exposure_usd = 20000
+[strategies.trend_follow]
+regimes_allowed = ["TREND"]
 """
 
 
@@ -49,6 +51,27 @@ def test_every_rail_is_on_but_the_one_that_is_waived_by_name(system: System) -> 
     assert FILLED_IN - set_ == {"max_loss_week_usd"}
     shown = system.command("limits", "show").stdout
     assert "without max_loss_week_usd until 2100-01-01 00:00Z by ada: the account is a day old" in shown
+
+
+def turned(system: System, text: str) -> set[tuple[str, str, str]]:
+    """Ask what other limits would have made of the two orders that the next test states."""
+    (system.home / "regimes.toml").write_text(text)
+    found = json.loads(system.command("whatif", "--limits", str(system.home / "regimes.toml"), "--json").stdout)
+    flips = {(flip["intent_id"], flip["was"], flip["would_be"]) for flip in found["flips"]}
+    return {flip for flip in flips if flip[0] in {"calm", "trend"}}
+
+
+def test_an_order_passes_in_its_regime_and_a_strategy_for_another_one_is_gated(system: System) -> None:
+    first = ask(system, "1", client_intent_id="calm")
+    assert first["status"] == "accepted", first
+    checks = system.http("GET", "/v1/intents/calm")[1]["checks"]
+    assert [check["passed"] for check in checks if check["name"] == "regime"] == [True]
+    reason = ask(system, "1", client_intent_id="trend", meta={"strategy": "trend_follow"})["reason"]
+    assert (reason["code"], reason["scope"], reason["retryable"]) == ("REGIME", "strategy.trend_follow", True)
+    assert "AAPL is in CHOP since" in reason["message"]
+    assert turned(system, 'regimes_allowed = ["TREND"]') == {("calm", "approved", "denied")}
+    gated_otherwise = '[strategies.trend_follow]\nregimes_allowed = ["CHOP"]'
+    assert turned(system, gated_otherwise) == {("trend", "denied", "approved")}
 
 
 def test_an_agents_layer_of_the_file_binds_it_and_the_denial_names_it(system: System) -> None:
