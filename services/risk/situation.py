@@ -106,7 +106,8 @@ def measure_replaced(
 ) -> Situation:
     """Measure an order as it counts while both its terms and new ones may fill, as the fold will count it.
 
-    A replacement that makes nothing larger is treated as one that reduces.
+    A replacement that makes nothing larger is treated as one that reduces; for an entry, only where it does not trade
+    sooner or wait longer either.
     """
     stored, now = state.exposure.of(terms.symbol), counted(state.orders, order)
     quote = _believable(evidence.quote, terms.symbol)
@@ -119,7 +120,8 @@ def measure_replaced(
     is_exit = leaves or order.reduces
     price = price_to_leave(terms, stored.mark_price) if is_exit else _replaced_price(order, terms, limits, quote)
     then = now if price is None else _counted_with(state, order, terms, price)
-    reduces = leaves or (price is not None and then == now)
+    only_lowers = order.reduces or not _trades_sooner(order.terms, terms)
+    reduces = leaves or (price is not None and then == now and only_lowers)
     held = bare if reduces else _marked(bare, quote)
     before = worst(held)
     totals_before = moved(state.exposure.totals, worst(stored), before)
@@ -178,6 +180,23 @@ def _replaced_price(order: OrderState, terms: OrderTerms, limits: LimitSet, quot
 
 def _prices(terms: OrderTerms) -> tuple[Decimal | None, ...]:
     return terms.limit_price, terms.stop_price, terms.trail_price, terms.trail_percent
+
+
+def _trades_sooner(old: OrderTerms, new: OrderTerms) -> bool:
+    """Say whether new terms may trade at a market, or at a time, at which the old ones would not have."""
+    if new.time_in_force != old.time_in_force or new.extended_hours != old.extended_hours:
+        return True
+    nearer = {
+        "limit_price": 1 if new.side is Side.BUY else -1,
+        "stop_price": -1 if new.side is Side.BUY else 1,
+        "trail_price": -1,
+        "trail_percent": -1,
+    }
+    return any(_moved_by(name, old, new) * sign > 0 for name, sign in nearer.items())
+
+
+def _moved_by(name: str, old: OrderTerms, new: OrderTerms) -> Decimal:
+    return (getattr(new, name) or ZERO) - (getattr(old, name) or ZERO)
 
 
 def _believable(quote: Quote | None, symbol: Symbol) -> Quote | None:

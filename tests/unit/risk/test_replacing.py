@@ -124,6 +124,28 @@ def test_a_replace_that_raises_anything_is_new_risk(changes: dict[str, str]) -> 
     assert code(change(state_of(*READY, BUY, WORKING, kill()), **changes)) is C.KILL_SWITCH
 
 
+NEARER: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"order_type": "stop", "limit_price": None, "stop_price": "110.00"}, {"stop_price": "100.01"}),
+    ({"side": "sell", "limit_price": "110.00"}, {"limit_price": "90.00"}),
+    ({"side": "sell", "order_type": "stop", "limit_price": None, "stop_price": "90.00"}, {"stop_price": "99.00"}),
+    ({"order_type": "trailing_stop", "limit_price": None, "trail_price": "9.00"}, {"trail": "0.01"}),
+    ({"order_type": "trailing_stop", "limit_price": None, "trail_percent": "9"}, {"trail": "0.1"}),
+    ({}, {"time_in_force": "gtc"}),
+]
+
+
+@pytest.mark.parametrize(("terms", "changes"), NEARER)
+def test_an_entry_that_would_trade_sooner_or_wait_longer_is_new_risk(terms: Any, changes: Any) -> None:
+    entry = answer(state_of(*READY), body(**terms))
+    assert code(change(state_of(*READY, entry, WORKING, kill()), **changes)) is C.KILL_SWITCH
+
+
+def test_a_short_sale_is_not_brought_below_the_bid_by_a_replace() -> None:
+    limits = limits_set(limit_collar_bps=D(50))
+    short = answer(state_of(limits, observed()), body(side="sell", limit_price="110.00"))
+    assert code(change(state_of(limits, observed(), short, WORKING), limit_price="90.00")) is C.PRICE_COLLAR
+
+
 def test_replaces_count_in_the_order_rate_but_not_among_the_days_orders() -> None:
     state = state_of(limits_set(order_rate_per_min=2, max_daily_trades=1), observed(), BUY, WORKING)
     first = change(state, qty="11")
