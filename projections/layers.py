@@ -5,9 +5,9 @@ orders in that symbol and the position in it. An agent's and a strategy's layers
 figures bind the owner's own book, and an agent's mandate may hold more of both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import lru_cache
+from functools import wraps
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -45,7 +45,24 @@ _BINDS: Mapping[ScopeKind, frozenset[str]] = {
 """What a layer tightens of the account's limits for the orders under it."""
 NOTHING = LimitOverride()
 NO_LAYERS: Mapping[Scope, LimitOverride] = MappingProxyType({})
-_CACHED = 4096
+_KEPT_MAX = 4096
+
+
+def _kept[V](make: Callable[..., V]) -> Callable[..., V]:
+    """Keep what is made of the very same values; equal ones may be written otherwise (1 and 1.0), and that shows."""
+    known: dict[tuple[int, ...], tuple[object, V]] = {}  # what it was made of stays, so that no id is another's
+
+    @wraps(make)
+    def kept(*given: object) -> V:
+        key = tuple(map(id, given))
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _KEPT_MAX:
+                known.clear()
+            found = known[key] = (given, make(*given))
+        return found[1]
+
+    return kept
 
 
 class Over(NamedTuple):
@@ -102,7 +119,7 @@ def bounds_over(standing: Standing, limits: LimitSet, whose: Whose) -> Bounds:
     """Give what binds one order; where nothing was set over it, that is the account's very own limits."""
     if not standing.layers and not standing.mandates:
         return Bounds(limits)
-    return _bounds(limits, layers_over(standing, whose))
+    return _bounds(limits, *layers_over(standing, whose))
 
 
 def account_limits(standing: Standing, limits: LimitSet) -> LimitSet:
@@ -110,7 +127,7 @@ def account_limits(standing: Standing, limits: LimitSet) -> LimitSet:
     if not standing.layers:
         return limits
     over = Over(firm=standing.layer(FIRM), account=standing.layer(ACCOUNT))
-    return _bounds(limits, over).limits
+    return _bounds(limits, *over).limits
 
 
 def bound_by(standing: Standing, limits: LimitSet, whose: Whose) -> Mapping[str, Bound]:
@@ -144,7 +161,7 @@ def field_fault(scope: Scope, limits: LimitOverride) -> str | None:
     return f"a symbol's layer bounds orders and {_POSITION}, not {', '.join(idle)}" if idle else None
 
 
-@lru_cache(maxsize=_CACHED)
+@_kept
 def _of_mandate(mandate: Mandate) -> LimitOverride | None:
     """Give a mandate's limits, its budget among them: what may be spent on new orders in a day."""
     limits = mandate.limits
@@ -153,8 +170,9 @@ def _of_mandate(mandate: Mandate) -> LimitOverride | None:
     return None if limits == NOTHING else limits
 
 
-@lru_cache(maxsize=_CACHED)
-def _bounds(limits: LimitSet, over: Over) -> Bounds:
+@_kept
+def _bounds(limits: LimitSet, *layers: LimitOverride | None) -> Bounds:
+    over = Over(*layers)
     tight: dict[str, Any] = {}
     for kind, override in zip(_KINDS, over, strict=True):
         for name in _BINDS[kind] if override is not None else ():

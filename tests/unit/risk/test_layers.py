@@ -78,6 +78,16 @@ def test_a_layer_binds_those_in_its_scope_alone():
     assert denied(state, agent="eve") == (C.MAX_ORDER_NOTIONAL, "agent.eve")
 
 
+@pytest.mark.parametrize("first", ["alice", "bob"])
+def test_a_denial_shows_the_limit_as_its_own_layer_has_it_whoever_was_decided_on_first(first: str):
+    state = under(layer("agent.alice", max_order_notional_usd=D(500)))
+    state = account.evolve(state, layer("agent.bob", max_order_notional_usd=D("500.00")), 9)
+    for agent in sorted(("alice", "bob"), key=lambda one: one != first):
+        reason = answer(state, body(), agent=agent).reason
+        assert reason is not None
+        assert str(reason.limit) == {"alice": "500", "bob": "500.00"}[agent]
+
+
 def test_a_layer_that_was_taken_away_binds_nothing():
     gone = LayerSet(epoch=0, at=NOW, scope=AGENT, version=2, limits=None, by="ada", reason="over")
     assert passes(under(layer(AGENT, max_order_notional_usd=D(1)), gone))
