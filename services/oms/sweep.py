@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from contracts.enums import OrderStatus
+from contracts.enums import OrderStatus, OrderType, TimeInForce
 from contracts.ids import OPERATOR
 from projections.order_state import OrderState
 from services.oms.brokers.port import Broker, BrokerOrder, BrokerThrottledError, BrokerUnreachableError
@@ -19,6 +19,7 @@ from services.oms.state import key_of
 _TAKEN = "pending_new"
 """The broker has the order and the venue has not: `accepted` is what waits for a market to open, and may wait."""
 STUCK_AFTER = timedelta(seconds=10)
+_AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,12 @@ class Sweep:
         return not self._kill.ends(order) and not self._is_stuck(report, order)
 
     def _is_stuck(self, report: BrokerOrder, order: OrderState) -> bool:
-        """Say whether the broker took a closing order long ago and has not put it to work: another one must close."""
-        if not self._kill.flattens(order) or report.status != _TAKEN or report.submitted_at is None:
+        """Say whether an exit holds a flatten up: the broker took it long ago and put it not to work, or it rests.
+
+        While it works nothing else closes the position, so an exit far from the market would trap it for ever.
+        """
+        waits = report.status == _TAKEN or not _takes_the_market(order)
+        if not self._kill.flattens(order) or not waits or report.submitted_at is None:
             return False
         return self._desk.stamp().at - report.submitted_at > STUCK_AFTER
 
@@ -126,3 +131,7 @@ class Sweep:
             return False
         self._kill.moved.clear()
         return True
+
+
+def _takes_the_market(order: OrderState) -> bool:
+    return order.terms.order_type is OrderType.MARKET and order.terms.time_in_force not in _AUCTIONS

@@ -105,6 +105,18 @@ async def test_a_flatten_gives_up_a_closing_order_that_the_broker_took_and_never
         assert book[order_id].status == "canceled"
 
 
+async def test_an_exit_that_rests_far_from_the_market_does_not_hold_a_flatten_up():
+    world = OmsWorld()
+    async with world.running():
+        opened = await world.approve(decision("i-1", MARKET))
+        await world.settled(opened, "filled")
+        await world.engage(KillMode.FLATTEN)
+        order_id = await world.approve(decision("i-2", terms(10, Side.SELL, "150.00"), reduces=True))
+        await world.settled(order_id, "working")
+        world.clock.advance(STUCK_AFTER + timedelta(seconds=1))
+        await world.settled(order_id, "canceled")
+
+
 async def test_a_word_heard_twice_and_stored_once_ends_with_its_release():
     world = OmsWorld()
     async with world.running():
