@@ -14,6 +14,8 @@ DEFAULT_ALLOWLIST = tuple(
 
 COUNT_MAX = 1_000_000_000
 """Counts and milliseconds (eleven days) end here, so that adding them to a time cannot overflow."""
+AMOUNT_DIGITS_MAX = 15
+"""Amounts stay below 10^16: what is calculated with them must neither overflow nor lose its cents."""
 
 
 class Waiver(Value, frozen=True, kw_only=True):
@@ -107,7 +109,7 @@ class LimitSet(Value, frozen=True, kw_only=True, cache_hash=True):
         """Refuse limits that no order could be held against: infinite, negative or not a number."""
         for name in self.__struct_fields__:
             if not _is_usable(getattr(self, name)):
-                raise ValueError(f"{name} must be a finite number from zero up, {COUNT_MAX} at most if it is a count")
+                raise ValueError(f"{name} must be from zero up, below 10^16, or {COUNT_MAX} at most if it is a count")
 
 
 class LimitOverride(Value, frozen=True, kw_only=True, cache_hash=True):
@@ -139,13 +141,13 @@ class LimitOverride(Value, frozen=True, kw_only=True, cache_hash=True):
         """Refuse limits that no order could be held against: infinite, negative or not a number."""
         for name in self.__struct_fields__:
             if not _is_usable(getattr(self, name)):
-                raise ValueError(f"{name} must be a finite number from zero up, {COUNT_MAX} at most if it is a count")
+                raise ValueError(f"{name} must be from zero up, below 10^16, or {COUNT_MAX} at most if it is a count")
 
 
 def _is_usable(limit: Any) -> bool:
     match limit:
         case Decimal():
-            return limit.is_finite() and limit >= 0
+            return limit.is_finite() and limit >= 0 and limit.adjusted() <= AMOUNT_DIGITS_MAX
         case int():
             return 0 <= limit <= COUNT_MAX
         case _:
