@@ -24,8 +24,10 @@ from tests.risk_world import (
     evidence,
     limits_set,
     observed,
+    quote,
     state_of,
 )
+from tests.risk_world import stated as told
 
 LEASE_MS = 2_000
 
@@ -108,3 +110,13 @@ def test_an_entry_that_appears_during_a_silence_goes_at_once() -> None:
     assert canceled(beats, state_of(*READY), 0) == []
     assert canceled(beats, state_of(*READY), 10 * LEASE_MS) == []
     assert len(canceled(beats, WAITING, 10 * LEASE_MS + 1)) == 1
+
+
+def test_an_entry_that_a_person_lets_go_during_a_silence_goes_too() -> None:
+    beats = watching()
+    assert len(canceled(beats, WAITING, LEASE_MS + 1)) == 1
+    more = account.evolve(
+        WAITING, decide(WAITING, told(body("let-go", qty="2"), "let-go"), evidence(quote()), STAMP), 9
+    )
+    assert len(canceled(beats, more, LEASE_MS + 2)) == 1
+    assert canceled(beats, more, LEASE_MS + 3) == []
