@@ -61,8 +61,8 @@ def decide(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stamp
 
 
 def _caught_up(intent: Intent, stamp: Stamp, answer: Answer) -> Answer:
-    """Approve nothing on the condition that nothing happened since a place that risk has not read up to."""
-    if answer.reason is not None or not isinstance(intent, _CONDITIONAL):
+    """Approve and hold nothing on the condition that nothing happened since a place that risk has not read up to."""
+    if answer.outcome is Outcome.DENIED or not isinstance(intent, _CONDITIONAL):
         return answer
     unread = ahead(intent, stamp.state_seq)
     return answer if unread is None else no(_ACTIONS[type(intent)], unread, answer.checks)

@@ -81,6 +81,10 @@ def test_an_order_that_some_control_denies_does_not_wait_for_anybody() -> None:
     assert code_of(answer(state_of(*WATCHED, kill()), body())) is C.KILL_SWITCH
 
 
+def test_an_order_that_counts_on_what_risk_has_not_read_does_not_wait_for_anybody() -> None:
+    assert code_of(answer(state_of(*WATCHED), body(if_state_seq=10**9))) is C.STATE_CHANGED
+
+
 def test_a_dry_run_of_what_would_wait_says_so_and_asks_nobody() -> None:
     decision = answer(state_of(*WATCHED), body(dry_run=True))
     assert (decision.outcome, code_of(decision), decision.held_until) == (Outcome.DENIED, C.NEEDS_APPROVAL, None)
