@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-
-from msgspec.structs import replace
+from typing import NamedTuple
 
 from contracts import subjects
 from contracts.codec import encode
@@ -20,6 +19,14 @@ from services.risk.answer import Stated
 
 FIRST_WAIT_MS, LAST_WAIT_MS = 250, 5_000
 """Between two closing orders for one position: doubled with each, because the one before ended without closing it."""
+
+
+class _Closing(NamedTuple):
+    """Signed shares to close, and whose they are, if that is known."""
+
+    symbol: Symbol
+    qty: Decimal
+    owner: AgentId | None
 
 
 class ClosingPace:
@@ -48,8 +55,9 @@ def closing_intents(
     """Yield one market order for each position in a flatten's scope that has no working order left.
 
     The order is stated as the operator's own intent, so that it is decided and recorded like any other; an agent's
-    is stated for that agent, so that its fill is the agent's. Its id names the kill and the journal sequence at which
-    the position was seen, so a repeat is the same intent. What would turn the account's own position around stays.
+    is stated for that agent, so that its fill is the agent's, and a strategy's for an agent that traded it today. Its
+    id names the kill and the journal sequence at which the position was seen, so a repeat is the same intent. What
+    would turn the account's own position around stays.
     """
     flattens = [kill for _, kill in sorted(state.standing.kills.items()) if kill.flattens]
     if not flattens:
@@ -63,7 +71,9 @@ def closing_intents(
             if not qty or symbol in taken or not pace.lets(name, now_ms):
                 continue
             taken.add(symbol)
-            yield _stated(account, kill, symbol, qty, IntentId(f"{name}-{read_seq}"))
+            owner = _owner(state, kill, symbol, qty)
+            closing = _Closing(symbol, _part_of(state, owner, symbol, qty), owner)
+            yield _stated(account, kill, closing, IntentId(f"{name}-{read_seq}"))
 
 
 def _in_scope(state: AccountState, kill: Kill) -> Mapping[Symbol, SymbolExposure]:
@@ -93,6 +103,29 @@ def _closable(all_of_it: SymbolExposure, held: SymbolExposure) -> Decimal:
     return qty if held.position_qty > 0 else -qty
 
 
+def _owner(state: AccountState, kill: Kill, symbol: Symbol, qty: Decimal) -> AgentId | None:
+    """Name whose shares are closed: the agent's, or those of an agent that traded the strategy and holds some."""
+    kind, name = parse_scope(kill.event.scope)
+    if kind is ScopeKind.AGENT:
+        return AgentId(name)
+    if kind is not ScopeKind.STRATEGY:
+        return None
+    traded = {
+        order.agent
+        for order in state.orders.values()
+        if order.strategy == name and order.terms.symbol == symbol and order.filled_qty
+    }
+    return next((agent for agent in sorted(traded) if _part_of(state, agent, symbol, qty)), None)
+
+
+def _part_of(state: AccountState, owner: AgentId | None, symbol: Symbol, qty: Decimal) -> Decimal:
+    """Give how many of the shares to close are the owner's own and free; all where nobody is named."""
+    if owner is None:
+        return qty
+    free = state.agents.book(owner).exposure.of(symbol).reducible_qty(_side(qty))
+    return min(qty, free) if qty > 0 else max(qty, -free)
+
+
 def _side(position_qty: Decimal) -> Side:
     return Side.SELL if position_qty > 0 else Side.BUY
 
@@ -101,16 +134,22 @@ def _token(symbol: Symbol) -> str:
     return subjects.quote(symbol).split(".", 1)[1].replace("/", "-")
 
 
-def _stated(account: AccountId, kill: Kill, symbol: Symbol, qty: Decimal, intent_id: IntentId) -> Stated:
+def _stated(account: AccountId, kill: Kill, closing: _Closing, intent_id: IntentId) -> Stated:
     kind, name = parse_scope(kill.event.scope)
     strategy = name if kind is ScopeKind.STRATEGY else None
     intent = SubmitIntent(
         intent_id=intent_id,
-        symbol=symbol,
-        side=_side(qty),
+        symbol=closing.symbol,
+        side=_side(closing.qty),
         order_type=OrderType.MARKET,
-        qty=abs(qty),
+        qty=abs(closing.qty),
         meta=IntentMeta(strategy=strategy, reason=f"flatten {kill.event.scope}: {kill.event.reason}"[:2000]),
     )
-    stated = Stated(account=account, agent=OPERATOR, intent_id=intent_id, body=encode(intent), seq=0)
-    return replace(stated, closes_for=AgentId(name)) if kind is ScopeKind.AGENT else stated
+    return Stated(
+        account=account,
+        agent=OPERATOR,
+        intent_id=intent_id,
+        body=encode(intent),
+        seq=0,
+        closes_for=closing.owner,
+    )

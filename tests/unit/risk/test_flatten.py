@@ -100,13 +100,28 @@ def test_a_closer_decides_the_same_again_from_the_journal() -> None:
 
 
 def test_a_strategys_flatten_closes_what_its_book_holds() -> None:
-    state = traded(start(), "alice", "10", meta={"strategy": "momo"})
-    state = account.evolve(traded(state, "bob", "5"), engaged("strategy.momo"), 25)
+    state = traded(start(), "bob", "10", meta={"strategy": "momo"})
+    state = account.evolve(traded(state, "alice", "5"), engaged("strategy.momo"), 25)
     ((stated, intent),) = closers(state)
-    assert (intent.qty, intent.meta.strategy, stated.closes_for) == (D(10), "momo", None)
+    assert (intent.qty, intent.meta.strategy, stated.closes_for) == (D(10), "momo", "bob")
     decision = decide(state, stated, evidence(quote()), STAMP)
     state = filled(account.evolve(state, decision, 31), decision, "10")
     assert not state.strategies.book("momo").positions[AAPL].qty
+    assert not state.agents.book("bob").positions[AAPL].qty
+    assert state.agents.book("alice").positions[AAPL].qty == D(5)
+
+
+def test_a_strategy_that_two_agents_traded_is_closed_for_one_after_the_other() -> None:
+    state = traded(start(), "bob", "10", meta={"strategy": "momo"})
+    state = traded(state, "alice", "5", meta={"strategy": "momo"})
+    state = account.evolve(state, engaged("strategy.momo"), 25)
+    for owner, qty in (("alice", "5"), ("bob", "10")):
+        (stated,) = closing_intents(state, PAPER, len(owner), ClosingPace(), 0)
+        assert stated.closes_for == owner
+        decision = decide(state, stated, evidence(quote()), STAMP)
+        state = filled(account.evolve(state, decision, 31), decision, qty)
+    assert not closers(state)
+    assert not state.positions[AAPL].qty
 
 
 def test_a_symbols_flatten_closes_the_accounts_position_in_it() -> None:
