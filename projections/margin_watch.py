@@ -81,7 +81,7 @@ def maintenance_usd(state: AccountState, symbol: Symbol, one: SymbolExposure) ->
 
 def _part(asset: Asset | None, price: Decimal, *, short: bool) -> Decimal:
     """Give the part of its value that must be held, the broker's own word on the symbol first."""
-    if asset is not None and asset.maintenance_pct is not None:
+    if asset is not None and asset.maintenance_pct is not None and asset.maintenance_pct.is_finite():
         return asset.maintenance_pct / _PERCENT
     if short:
         return SHORT_MAINTENANCE
@@ -123,7 +123,7 @@ def _settlement(state: AccountState) -> Iterator[MarginWarning]:
     than cash.
     """
     seen, spent = state.observed, state.spent
-    if seen is None or seen.buying_power_usd > seen.cash_usd:
+    if seen is None or not seen.buying_power_usd.is_finite() or seen.buying_power_usd > seen.cash_usd:
         return
     cash_usd = seen.cash_usd if state.cash_usd is None else state.cash_usd
     unpaid_usd = min(spent.day_bought_usd, spent.day_sold_usd - cash_usd)

@@ -45,6 +45,10 @@ def test_cheap_longs_are_paid_in_full_and_cheap_shorts_have_a_floor() -> None:
     assert account("999", sold("200", "6"))["intraday_margin"] == 1000
 
 
+def test_figures_that_are_no_numbers_count_as_none() -> None:
+    assert account("2999.99", bought("100"), listed("NaN"), power="NaN")["intraday_margin"] == 3000
+
+
 def test_half_of_all_exposure_must_be_owned() -> None:
     assert "initial_margin" not in account("5000", bought("100"))
     assert account("4999.99", bought("100"))["initial_margin"] == 5000
