@@ -184,13 +184,15 @@ def with_change(family: Family, name: str | None, more_usd: Decimal, at: datetim
 
 
 def in_day(family: Family) -> Family:
-    """Begin a new exchange day in every book; one that holds nothing and has nothing working is let go."""
-    kept = {name: _in_day(book) for name, book in family.books.items() if book.open_orders or _holds(book)}
+    """Begin a new exchange day in every book; one that holds nothing and did nothing on the day before is let go."""
+    kept = {name: _in_day(book) for name, book in family.books.items() if _matters(book)}
     return replace(family, books=Map(kept))
 
 
-def _holds(book: Book) -> bool:
-    return any(position.qty for position in book.positions.values())
+def _matters(book: Book) -> bool:
+    """Say whether a book is worth keeping; the last minute's orders count on in its rates over the day's change."""
+    held = any(position.qty for position in book.positions.values())
+    return held or book.open_orders > 0 or book.submits > 0
 
 
 def _in_day(book: Book) -> Book:

@@ -116,7 +116,8 @@ def test_a_new_day_counts_anew_and_forgets_books_with_nothing_in_them() -> None:
     after = books.in_day(family)
     ada = after.book("ada")
     assert (ada.submits, ada.turnover_usd, ada.day_loss_usd, ada.drawdown_usd) == (0, 0, 0, 0)
-    assert "bob" not in after.books
+    assert after.book("bob").pace.total == 1  # the last minute counts on
+    assert "bob" not in books.in_day(after).books
 
 
 def test_an_order_that_a_fill_ends_is_open_no_more_in_its_owners_book() -> None:

@@ -1,5 +1,6 @@
 """Limits in layers: the tightest wins, own books bind their owner alone, and a denial names the layer."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from contracts.decisions import Decision
 from contracts.enums import Outcome, Side
 from contracts.ids import AgentId, OrderId
 from contracts.limits import LimitOverride, LimitSet
-from contracts.orders import OrderFilled, OrderWorking
+from contracts.orders import OrderCanceled, OrderFilled, OrderWorking
 from contracts.reasons import DenialCode as C
 from contracts.scopes import Scope
 from projections import account
@@ -213,6 +214,15 @@ def test_new_terms_count_in_the_owners_rate():
     changed = answer(state, intent("replace", order_id=order_id, limit_price="99.00"))
     assert changed.outcome is Outcome.APPROVED
     assert denied(account.evolve(state, changed, 9)) == (C.ORDER_RATE, AGENT)
+
+
+def test_an_owners_rate_does_not_begin_anew_with_the_day():
+    state = after_orders(2, layer(AGENT, order_rate_per_min=2))
+    for order_id in state.orders:
+        state = account.evolve(state, OrderCanceled(epoch=1, at=NOW, order_id=order_id), 50)
+    assert denied(state, body()) == (C.ORDER_RATE, AGENT)
+    morning = replace(observed(), trading_day=NOW.date() + timedelta(days=1))
+    assert denied(account.evolve(state, morning, 60), body()) == (C.ORDER_RATE, AGENT)
 
 
 def test_firm_and_account_layers_tighten_the_accounts_own_figures():
