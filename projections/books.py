@@ -70,16 +70,29 @@ class Family(Value, frozen=True, kw_only=True):
         """Give one owner's book, empty when there is none."""
         return self.books.get(name, EMPTY_BOOK)
 
-    def usable(self, name: str, symbol: Symbol, held: Decimal) -> SymbolExposure:
+    def usable(self, name: str, symbol: Symbol, account: SymbolExposure) -> SymbolExposure:
         """Give what an owner may trade against: their own shares, and the common ones when on the same side.
 
-        `held` is the account's position in the symbol.
+        `account` is the account's position in the symbol; common shares that others' working exits hold are no part.
         """
         own = self.book(name).exposure.of(symbol)
-        common = held - self.owned.get(symbol, ZERO)
+        common = account.position_qty - self.owned.get(symbol, ZERO)
         if own.position_qty * common < 0 or not common:
             return own
-        return with_position(own, own.position_qty + common, own.mark_price)
+        free = max(abs(common) - self._claimed(name, symbol, account, common), ZERO)
+        return with_position(own, own.position_qty + (free if common > 0 else -free), own.mark_price)
+
+    def _claimed(self, name: str, symbol: Symbol, account: SymbolExposure, common: Decimal) -> Decimal:
+        """Give how many common shares the others' working orders may take, beyond what these own themselves."""
+        side, sign = (Side.SELL, 1) if common > 0 else (Side.BUY, -1)
+        claimed = account.working_qty(side)
+        if not claimed:
+            return ZERO
+        for owner, book in self.books.items():
+            one = book.exposure.of(symbol)
+            working = one.working_qty(side)
+            claimed -= working if owner == name else min(working, max(one.position_qty * sign, ZERO))
+        return max(claimed, ZERO)
 
 
 NO_BOOKS = Family()

@@ -27,6 +27,10 @@ class SymbolExposure(Value, frozen=True, kw_only=True):
     sell_qty: Decimal = ZERO
     sell_notional_usd: Decimal = ZERO
 
+    def working_qty(self, side: Side) -> Decimal:
+        """Give how many shares work on one side."""
+        return self.sell_qty if side is Side.SELL else self.buy_qty
+
     def reducible_qty(self, side: Side) -> Decimal:
         """Give how many shares an order on this side may have and still strictly reduce the position."""
         if side is Side.SELL:

@@ -156,7 +156,7 @@ def usable(state: AccountState, whose: Whose) -> SymbolExposure:
     account = state.exposure.of(symbol)
     if whose.agent in {OPERATOR, EXTERNAL}:
         return account
-    return state.agents.usable(whose.agent, symbol, account.position_qty)
+    return state.agents.usable(whose.agent, symbol, account)
 
 
 def reducible_qty(all_of_it: SymbolExposure, mine: SymbolExposure, side: Side) -> Decimal:

@@ -12,6 +12,7 @@ from contracts.ids import Symbol
 from contracts.values import ZERO
 from projections import books
 from projections.books import NO_BOOKS, Book, Family, Fill, Working
+from projections.exposure import SymbolExposure
 
 AAPL = Symbol("AAPL")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -88,8 +89,8 @@ def test_what_the_operator_closes_is_taken_from_the_common_shares_and_then_by_na
 
 def test_nobody_uses_what_another_agent_owns() -> None:
     family, qty = Account().filled("ada", 5).filled(None, 2)
-    assert family.usable("bob", AAPL, qty).position_qty == 2
-    assert family.usable("ada", AAPL, qty).position_qty == 7
+    assert family.usable("bob", AAPL, SymbolExposure(position_qty=qty)).position_qty == 2
+    assert family.usable("ada", AAPL, SymbolExposure(position_qty=qty)).position_qty == 7
 
 
 def test_a_fill_that_is_undone_leaves_no_trace() -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from contracts import codec
 from contracts.decisions import Decision
 from contracts.enums import Action, OrderType, Outcome, Side, TimeInForce
-from contracts.ids import AgentId, OrderId, Symbol
+from contracts.ids import OPERATOR, AgentId, FillId, OrderId, Symbol
 from contracts.orders import OrderCanceled
 from contracts.reasons import DenialCode as C
 from projections import account
@@ -143,3 +143,19 @@ def test_a_cancel_of_very_many_orders_says_that_more_are_open(monkeypatch: pytes
     monkeypatch.setattr(canceling, "ORDERS_MAX", 2)
     decision = answer(opened(), intent("cancel_all"), agent="_operator")
     assert (len(decision.order_ids), decision.checks[0].name) == (2, "cancel_all")
+
+
+@pytest.mark.parametrize("first", ["bob", OPERATOR])
+@pytest.mark.parametrize(("opens", "leaves"), [(Side.BUY, Side.SELL), (Side.SELL, Side.BUY)])
+def test_common_shares_are_closed_by_one_and_not_by_two(first: str, opens: Side, leaves: Side) -> None:
+    mine = answer(state_of(*READY), body(side=opens))
+    assert mine.order_id is not None
+    fill = replace(bought("10", side=opens), order_id=mine.order_id, fill_id=FillId("mine"))
+    state = state_of(*READY, mine, fill, bought("10", side=opens))
+    exits = answer(state, body(side=leaves), agent=first)
+    assert exits.outcome is Outcome.APPROVED, exits.reason
+    state = account.evolve(state, exits, 9)
+    assert code(answer(state, body(side=leaves), agent="carol")) is C.CROSSES_ZERO
+    own = answer(account.evolve(state, kill(), 10), body(side=leaves))
+    assert own.reservation is not None
+    assert own.reservation.reduces
