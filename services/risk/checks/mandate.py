@@ -17,6 +17,7 @@ from contracts.ids import EXTERNAL, OPERATOR, AgentId
 from contracts.mandates import AssetClass, Hours, Mandate, MandateSide, Venue
 from contracts.reasons import DenialCode, Reason
 from contracts.scopes import agent_scope
+from contracts.values import ZERO
 from projections.standing import Granted
 from services.risk.checks.findings import SHOWN_CHARS, Denial, Finding, clear, denied, exempt
 from services.risk.situation import Situation
@@ -94,9 +95,13 @@ def _side_fault(mandate: Mandate, at: Situation) -> str | None:
 
 
 def _side_of(at: Situation) -> MandateSide:
+    """Name the side; who sells more than is theirs where the account holds none opens a short of their own."""
     if at.terms.side is Side.BUY:
         return MandateSide.BUY
-    return MandateSide.SELL if at.mine.position_qty > 0 else MandateSide.SHORT
+    if at.held.position_qty > 0:  # more than there is would cross zero, which is another control's
+        return MandateSide.SELL if at.mine.position_qty > 0 else MandateSide.SHORT
+    asked = at.terms.qty - at.filled_qty
+    return MandateSide.SELL if ZERO < asked <= at.mine.reducible_qty(Side.SELL) else MandateSide.SHORT
 
 
 def _type_fault(mandate: Mandate, at: Situation) -> str | None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from contracts.controls import MandateGranted, MandateRevoked
 from contracts.enums import OrderType, Side
-from contracts.ids import OPERATOR, AgentId, Symbol
+from contracts.ids import OPERATOR, AgentId, FillId, Symbol
 from contracts.mandates import Hours, Mandate, MandateSide, Venue
 from contracts.reasons import DenialCode as C
 from projections.account import AccountState
@@ -60,6 +60,16 @@ def at_hour(hour: int, minute: int) -> Any:
 TRADING = {"hours": Hours(from_minute=570, to_minute=600)}
 SHORT_SALE = body(side="sell", qty="5")
 
+
+def against() -> AccountState:
+    """An agent that may sell and not short holds 10, and another is short as many: the account holds none."""
+    events: list[Any] = [*READY, granted()]
+    for agent, fields in ((DEMO, {"limit_price": "99.00"}), ("eve", {"side": "sell", "limit_price": "105.00"})):
+        events.append(answer_of(state_of(*events), body(**fields), agent=agent))
+    fills = [replace(bought("10"), order_id=one.order_id, fill_id=FillId(one.agent)) for one in events[-2:]]
+    return state_of(*events, fills[0], replace(fills[1], side=Side.SELL))
+
+
 ROWS: list[Row] = [
     Row(C.NO_MANDATE, REQUIRED, body(), OPEN),
     Row(C.NO_MANDATE, state_of(*READY, granted("eve"), limits_set(2, mandates_required=True)), body(), OPEN),
@@ -70,6 +80,7 @@ ROWS: list[Row] = [
     Row(C.MANDATE_FORBIDS, allowed(asset_classes=()), body(), OPEN),
     Row(C.MANDATE_FORBIDS, allowed(sides=(MandateSide.SELL, MandateSide.SHORT)), body(), OPEN),
     Row(C.MANDATE_FORBIDS, allowed(), SHORT_SALE, OPEN),
+    Row(C.MANDATE_FORBIDS, against(), body(side="sell", qty="11"), OPEN),
     Row(C.MANDATE_FORBIDS, allowed(order_types=(OrderType.MARKET,)), body(), OPEN),
     Row(C.MANDATE_FORBIDS, allowed(strategies=("calm",)), body(), OPEN),
     Row(C.MANDATE_FORBIDS, allowed(strategies=("calm",)), body(meta={"strategy": "wild"}), OPEN),
@@ -104,6 +115,7 @@ PASSING: list[tuple[str, AccountState, bytes, Any]] = [
     ("mandate: last moment", allowed(expires_at=NOW + timedelta(microseconds=1)), body(), OPEN),
     ("mandate: symbol", allowed(symbols=(Symbol("AAPL"),)), body(), OPEN),
     ("mandate: side", allowed(sides=(MandateSide.BUY,)), body(), OPEN),
+    ("mandate: all of one's own", against(), body(side="sell", qty="10"), OPEN),
     ("mandate: short", allowed(sides=(MandateSide.SHORT,)), SHORT_SALE, OPEN),
     ("mandate: type", allowed(order_types=(OrderType.LIMIT,)), body(), OPEN),
     ("mandate: strategy", allowed(strategies=("calm",)), body(meta={"strategy": "calm"}), OPEN),
