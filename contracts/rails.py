@@ -18,24 +18,18 @@ type RailValue = Decimal | int | bool | tuple[Regime, ...]
 
 
 class Rail(Value, frozen=True, kw_only=True):
-    """One rail: the value recommended, what it is counted in, what it means, and who asks for it.
-
-    `is_filled_in` says whether nothing starts without it, and `lockgate up` sets it where the user says nothing.
-    """
+    """One rail: the value recommended, what it is counted in, what it means, and who asks for it."""
 
     name: str
     value: RailValue
     unit: str
     meaning: str
     source: str
-    is_filled_in: bool = True
 
 
 def _rail(name: str, value: RailValue | str, unit: str, meaning: str, source: str) -> Rail:
     number = Decimal(value) if isinstance(value, str) else value
-    return Rail(
-        name=name, value=number, unit=unit, meaning=meaning, source=source, is_filled_in=name not in _NOT_IN_FORCE
-    )
+    return Rail(name=name, value=number, unit=unit, meaning=meaning, source=source)
 
 
 def _regimes(name: str, meaning: str, source: str, *regimes: Regime) -> Rail:
@@ -45,7 +39,6 @@ def _regimes(name: str, meaning: str, source: str, *regimes: Regime) -> Rail:
         unit="regimes",
         meaning=meaning,
         source=source,
-        is_filled_in=name not in _NOT_IN_FORCE,
     )
 
 
@@ -56,12 +49,8 @@ def _switch(name: str, meaning: str, source: str) -> Rail:
         unit="yes or no",
         meaning=meaning,
         source=source,
-        is_filled_in=name not in _NOT_IN_FORCE,
     )
 
-
-_NOT_IN_FORCE = frozenset({"open_order_age_max_ms"})
-"""Rails that no control reads yet."""
 
 _WHO = (
     _switch("mandates_required", "An agent trades only with a mandate.", "no. 3, 23"),
@@ -138,9 +127,6 @@ _HEALTH = (
 )
 RAILS: Mapping[str, Rail] = {rail.name: rail for rail in (*_WHO, *_WHAT, *_PRICE, *_SIZE, *_PACE, *_LOSS, *_HEALTH)}
 
-FILLED_IN = frozenset(name for name, rail in RAILS.items() if rail.is_filled_in)
-"""The rails without which nothing starts."""
-
 SECTORS = tuple(
     Sector(name=name, symbols=tuple(Symbol(symbol) for symbol in symbols.split()))
     for name, symbols in (
@@ -157,7 +143,7 @@ SECTORS = tuple(
 def unset_rails(limits: LimitSet) -> tuple[str, ...]:
     """Name the rails that are neither set nor waived, whatever the time."""
     waived = {waiver.rail for waiver in limits.waivers}
-    return tuple(name for name in RAILS if name in FILLED_IN and getattr(limits, name) is None and name not in waived)
+    return tuple(name for name in RAILS if getattr(limits, name) is None and name not in waived)
 
 
 def lapsed_rails(limits: LimitSet, now: datetime) -> tuple[str, ...]:

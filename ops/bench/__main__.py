@@ -58,7 +58,6 @@ async def _measure(count: int, rate: int) -> list[Figure]:
         await asyncio.to_thread(running.down)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    few, many = pure.decisions(10), pure.decisions(10_000)
     ratios = {"floor": arrived.p50 / bottom.p50} | ({"alpaca-py": arrived.p50 / bare.p50} if bare else {})
     return [
         bottom,
@@ -66,10 +65,15 @@ async def _measure(count: int, rate: int) -> list[Figure]:
         dataclasses.replace(arrived, ratios=ratios),
         *([bare] if bare else []),
         *client,
-        few,
-        dataclasses.replace(many, ratios={"10 orders": many.p50 / few.p50}),
+        *_decisions(),
         *replayed,
     ]
+
+
+def _decisions() -> list[Figure]:
+    """Time decisions with few, with many and with very many open orders: the cost should not grow with them."""
+    few, *more = (pure.decisions(count) for count in (10, 1_000, 10_000))
+    return [few, *(dataclasses.replace(one, ratios={"10 orders": one.p50 / few.p50}) for one in more)]
 
 
 async def _measure_kill(count: int, rate: int) -> list[Figure]:
@@ -84,20 +88,27 @@ async def _measure_kill(count: int, rate: int) -> list[Figure]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _chosen_figures(chosen: argparse.Namespace) -> list[Figure]:
+    match chosen.what:
+        case "decide":
+            return _decisions()
+        case "kill":
+            return uvloop.run(_measure_kill(chosen.kills, chosen.rate))
+        case _:
+            return uvloop.run(_measure(chosen.count, chosen.rate))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="lockgate bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "kill"), default="all", help="kill: time to block, alone")
+    parser.add_argument("what", nargs="?", choices=("all", "decide", "kill"), default="all", help="one of them alone")
     parser.add_argument("--kills", type=int, default=100, help="how often `kill` engages and releases")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--count", type=int, default=1_000, help="intents to time")
     parser.add_argument("--rate", type=int, default=200, help="intents a second")
     chosen = parser.parse_args()
     began = time.monotonic()
-    measuring = (
-        _measure_kill(chosen.kills, chosen.rate) if chosen.what == "kill" else _measure(chosen.count, chosen.rate)
-    )
-    figures = uvloop.run(measuring)
+    figures = _chosen_figures(chosen)
     if chosen.json:
         print(json.dumps([dataclasses.asdict(one) for one in figures], indent=2))
         return

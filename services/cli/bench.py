@@ -17,13 +17,15 @@ Passed = Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]
 def bench(*arguments: Passed, home: Home = None) -> int:
     """Measure this machine: the bare JetStream floor, intent to order, `decide`, replay; p50, p99 and ratios.
 
-    `lockgate bench kill` measures the kill switch alone: how long after it the last order came to the broker.
+    `lockgate bench decide` measures decisions alone, with every control in force, and `lockgate bench kill` the kill
+    switch: how long after it the last order came to the broker.
 
     Everything else on the line is handed to the benchmarks; `lockgate bench -- --help` lists what they take.
 
     ```
     lockgate bench
     lockgate bench --json
+    lockgate bench decide
     lockgate bench kill
     ```
 

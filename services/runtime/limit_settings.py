@@ -59,9 +59,7 @@ def load_limits(source: Source) -> LimitSet:
         if given is not None:
             chosen[field.name] = limit_value(variable, given, field.type)
     waived = _waived(chosen.get("waivers", ()), chosen)
-    filled_in: dict[str, Any] = {
-        name: rail.value for name, rail in RAILS.items() if rail.is_filled_in and name not in waived
-    }
+    filled_in: dict[str, Any] = {name: rail.value for name, rail in RAILS.items() if name not in waived}
     if "max_sector_exposure_usd" in filled_in:
         filled_in["sectors"] = SECTORS
     return LimitSet(**(filled_in | chosen))

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.enums import Regime
 from contracts.limits import LimitOverride
-from contracts.rails import FILLED_IN, RAILS, missing_rails
+from contracts.rails import RAILS, missing_rails
 from services.runtime.limit_settings import require_rails
 from services.runtime.setting_values import SettingsError
 from services.runtime.settings import Settings, load_settings
@@ -34,7 +34,7 @@ def waiver(rail: str = "max_loss_week_usd", by: str = "ada", reason: str = "no h
 
 def test_every_rail_that_nobody_chose_gets_its_recommended_number(tmp_path: Path) -> None:
     limits = settings(tmp_path).limits
-    assert {name: getattr(limits, name) for name in FILLED_IN} == {name: RAILS[name].value for name in FILLED_IN}
+    assert {name: getattr(limits, name) for name in RAILS} == {name: rail.value for name, rail in RAILS.items()}
     require_rails(limits, NOW)
 
 
