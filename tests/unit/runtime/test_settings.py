@@ -9,7 +9,7 @@ import pytest
 
 from contracts.enums import Regime
 from contracts.limits import COUNT_MAX, LimitSet
-from contracts.rails import FILLED_IN, RAILS, SECTORS
+from contracts.rails import RAILS, SECTORS
 from ops.bench.system import NO_LIMITS
 from services.runtime.broker_settings import LIVE_SENTENCE, BrokerSource
 from services.runtime.limit_settings import LIMIT_VARIABLES
@@ -28,7 +28,7 @@ def test_nothing_given_is_paper_on_the_simulator_with_the_default_limits(tmp_pat
     settings = load_settings(tmp_path, {})
     assert (settings.account, settings.http_port, settings.nats_url) == ("paper", 3000, "nats://127.0.0.1:4222")
     assert (settings.broker.source, settings.broker.mode) == (BrokerSource.SIMULATOR, "paper")
-    recommended = {name: RAILS[name].value for name in FILLED_IN}
+    recommended = {name: rail.value for name, rail in RAILS.items()}
     assert settings.limits == LimitSet(**recommended, sectors=SECTORS)
     assert settings.log_format is LogFormat.CONSOLE
     assert settings.database_url is None
