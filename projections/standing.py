@@ -12,7 +12,7 @@ from contracts.enums import KillMode
 from contracts.ids import AgentId
 from contracts.limits import LimitOverride
 from contracts.mandates import Mandate
-from contracts.scopes import ACCOUNT, FIRM, Scope, agent_scope, strategy_scope, symbol_scope
+from contracts.scopes import ACCOUNT, FIRM, Scope, ScopeKind, agent_scope, strategy_scope, symbol_scope
 
 _WIDTH = tuple(KillMode)
 
@@ -129,8 +129,11 @@ def _proved(standing: Standing, event: KillVerified) -> Standing:
 
 
 def switch_of(scope: Scope) -> Scope:
-    """Name the switch that a scope means: the firm is this account."""
-    return ACCOUNT if scope == FIRM else scope
+    """Name the switch that a scope means: the firm is this account, and symbols are written as orders name them."""
+    if scope == FIRM:
+        return ACCOUNT
+    kind, dot, name = scope.partition(".")
+    return symbol_scope(name.upper()) if dot and kind == ScopeKind.SYMBOL else scope
 
 
 def is_wider(mode: KillMode, than: KillMode) -> bool:

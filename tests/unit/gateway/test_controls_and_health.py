@@ -95,6 +95,11 @@ async def test_an_agents_key_engages_its_own_switch_and_no_others(world: World):
     assert [kill["scope"] for kill in state["kills"]] == ["agent.demo", "symbol.AAPL"]
 
 
+async def test_a_symbols_switch_is_the_symbols_however_it_is_written(world: World):
+    answer = (await world.call("POST", KILL, {"enabled": True, "scope": "symbol.brk.b"}, key="operator")).json()
+    assert answer["scope"] == "symbol.BRK.B"
+
+
 async def test_a_release_leaves_other_scopes_on(world: World):
     for scope in ("account", "agent.demo"):
         await world.call("POST", KILL, {"enabled": True, "scope": scope})
