@@ -1,11 +1,13 @@
 """Mandates through time: every version with who and why, and whether one lets an agent do more than another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.base import Value
 from contracts.codec import JournalEvent
@@ -14,6 +16,7 @@ from contracts.ids import AgentId
 from contracts.limits import LimitOverride
 from contracts.mandates import APPROVAL_WAIT_MS, Hours, Mandate
 from projections.differences import Difference, differences
+from projections.standing import Granted, Standing
 
 type MandateEvent = MandateGranted | MandateRevoked
 
@@ -22,6 +25,8 @@ _OPEN_SETS = ("symbols", "strategies")
 """Where none means all."""
 _ALLOWED = ("symbol_allowlist", "regimes_allowed")
 _DENIED, _SHORTS = "symbol_denylist", "shorts_allowed"
+NO_MANDATES: Mapping[AgentId, Mandate | None] = MappingProxyType({})
+_FIRST_VERSION = 1
 
 
 class MandateVersion(Value, frozen=True, kw_only=True):
@@ -66,6 +71,38 @@ def _version(seq: int, event: MandateEvent, before: MandateVersion | None) -> Ma
         mandate=mandate,
         changes=() if was is None or mandate is None else differences(was, mandate),
     )
+
+
+def with_mandates(standing: Standing, mandates: Mapping[AgentId, Mandate | None]) -> Standing:
+    """Put mandates in the place of those that stand, for a what-if; none is one that was revoked."""
+    changed = standing.mandates
+    for agent, mandate in mandates.items():
+        known = changed.get(agent)
+        version = _FIRST_VERSION if known is None else known.version
+        changed = changed.set(agent, Granted(version=version, mandate=mandate))
+    return replace(standing, mandates=changed) if mandates else standing
+
+
+def mandates_changed(before: Standing, after: Standing) -> tuple[Difference, ...]:
+    """List in what all mandates of two moments differ, each named with its agent."""
+    agents = sorted({*before.mandates, *after.mandates})
+    pairs = ((f"mandates.{agent}", before.mandates.get(agent), after.mandates.get(agent)) for agent in agents)
+    return tuple(one for path, was, now in pairs for one in _granted_changes(path, was, now))
+
+
+def _granted_changes(path: str, was: Granted | None, now: Granted | None) -> tuple[Difference, ...]:
+    words = _word_of(was), _word_of(now)
+    turned = () if words[0] == words[1] else (Difference(path=path, before=words[0], after=words[1]),)
+    if now is None or now.mandate is None:
+        return turned
+    terms = differences(None if was is None else was.mandate, now.mandate)
+    return (*turned, *(replace(one, path=f"{path}.{one.path}") for one in terms))
+
+
+def _word_of(granted: Granted | None) -> str:
+    if granted is None:
+        return "none"
+    return "revoked" if granted.mandate is None else "granted"
 
 
 def widened(old: Mandate, new: Mandate) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contracts import subjects
 from contracts.audit import ExportManifest
 from contracts.base import Event
 from contracts.broker import AccountObserved
-from contracts.controls import KillEngaged, KillReleased, LayerSet, LimitsSet, MandateGranted
+from contracts.controls import KillEngaged, KillReleased, LayerSet, LimitsSet, MandateGranted, MandateRevoked
 from contracts.decisions import Decision
 from contracts.enums import Outcome
 from contracts.ids import FillId, IntentId, OrderId
@@ -35,6 +35,7 @@ class Day:
         self.state = account.EMPTY
         self.code_version = code_version
         self.facts: dict[str, Any] = {}
+        self.agent = DEMO
         self.add(limits_set(**({"order_rate_per_min": 1000} | limits)))
         self.add(observed())
 
@@ -56,7 +57,7 @@ class Day:
 
     def state_intent(self, intent_id: str, content: bytes) -> Decision:
         at = self.now
-        stated = Stated(PAPER, DEMO, IntentId(intent_id), content, len(self.events))
+        stated = Stated(PAPER, self.agent, IntentId(intent_id), content, len(self.events))
         stamp = Stamp(1, self.code_version, len(self.events))
         seen = replace(evidence(quote(at=at), at=at), **self.facts)
         decision = decide(self.state, stated, seen, stamp)
@@ -114,7 +115,7 @@ def subject_of(event: Event) -> str:
             return subjects.decision(PAPER, event.agent, event.intent_id)
         case OrderEvent():
             return subjects.order(PAPER, DEMO, event.order_id)
-        case LimitsSet() | LayerSet() | MandateGranted() | KillEngaged() | KillReleased():
+        case LimitsSet() | LayerSet() | MandateGranted() | MandateRevoked() | KillEngaged() | KillReleased():
             return subjects.control(PAPER)
         case AccountObserved():
             return subjects.broker(PAPER)

@@ -16,6 +16,9 @@ ASSUMPTIONS = (
     "An order that only the other limits approve fills whole at once, at the far side of the quote at its decision.",
     "If that quote would not fill it, it never fills: it counts until its exchange day ends, IOC and FOK not at all.",
     "Stop and trailing orders that only the other limits approve never fill.",
+    "A mandate that is tried stands for the whole stretch, whatever was granted to its agent, or revoked, meanwhile.",
+    "A tried mandate that names no end does not expire, and a lease cancels what it canceled then.",
+    "What only the other mandates let wait for a person is never let go: nobody was asked.",
     "Agents state the same intents at the same moments, and the market moves as it did.",
     "The broker's equity moves by the difference in profit, both valued at the last known prices.",
 )

@@ -1,4 +1,4 @@
-"""Decide a stretch of the journal again under other limits: which decisions flip, what bound, what it had cost.
+"""Decide a stretch of the journal again under other limits or mandates: what flips, what bound, what it had cost.
 
 Pure. Two accounts are folded side by side: the one that was, and the one that would have been. What the broker would
 have done to an order that it never saw nobody can know; `ASSUMPTIONS` says what is taken for granted instead.
@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from contracts.broker import AccountObserved
 from contracts.codec import JournalEvent
-from contracts.controls import LayerSet, LimitsSet
+from contracts.controls import LayerSet, LimitsSet, MandateGranted, MandateRevoked
 from contracts.decisions import Decision
 from contracts.enums import Action, Outcome
-from contracts.ids import AccountId, OrderId
+from contracts.ids import AccountId, AgentId, OrderId
 from contracts.limits import LimitOverride, LimitSet
+from contracts.mandates import Mandate
 from contracts.orders import (
     OrderEvent,
     OrderFilled,
@@ -25,6 +26,7 @@ from contracts.orders import (
     OrderReplaceRejected,
     OrderReplaceRequested,
 )
+from contracts.reasons import DenialCode
 from contracts.scopes import Scope
 from contracts.values import ZERO
 from projections import account
@@ -32,6 +34,7 @@ from projections.account import EMPTY, AccountState
 from projections.dry_runs import is_dry_run
 from projections.fence import OPEN_FENCE, Fence, admits, raise_fence
 from projections.layers import NO_LAYERS, with_layers
+from projections.mandates import NO_MANDATES, with_mandates
 from projections.risk_order import RiskOrder
 from projections.standing import NOTHING_SAID, Standing
 from services.risk.assumed_fills import assumed_end, assumed_events
@@ -54,11 +57,13 @@ class WhatIf:
         overrides: Mapping[str, Any],
         first_seq: int = 1,
         layers: Mapping[Scope, LimitOverride] = NO_LAYERS,
+        mandates: Mapping[AgentId, Mandate | None] = NO_MANDATES,
     ) -> None:
-        """Prepare to decide again from a sequence on, with these limits and layers in place of those that held."""
+        """Prepare to decide again from a sequence on, with these in place of what held; no mandate: revoked."""
         self._account = account_id
         self._overrides = overrides
         self._layers = layers
+        self._mandates = mandates
         self._first_seq = first_seq
         self._last_seq = 0
         self._fence: Fence = OPEN_FENCE
@@ -130,7 +135,8 @@ class WhatIf:
         self._peaks = peaks_after(Peaks(), self._was), peaks_after(Peaks(), self._was)
 
     def _changed(self, state: AccountState) -> AccountState:
-        return replace(state, limits=self._other(state.limits), standing=with_layers(state.standing, self._layers))
+        standing = with_mandates(with_layers(state.standing, self._layers), self._mandates)
+        return replace(state, limits=self._other(state.limits), standing=standing)
 
     def _other(self, limits: LimitSet | None) -> LimitSet | None:
         return None if limits is None else replace(limits, **self._overrides)
@@ -141,7 +147,7 @@ class WhatIf:
         self._decisions += 1
         stamp = Stamp(stored.epoch, stored.code_version, stored.state_seq)
         again = decide(would, stated_in(stored, self._account), stored.evidence, stamp)
-        flip = flip_of(seq, stored, again, follows=self._follows(stored))
+        flip = flip_of(seq, stored, again, follows=self._follows(stored, again))
         if flip is not None:
             self._flips.append(flip)
         for counter, decision in zip(self._bound, (stored, again), strict=True):
@@ -155,8 +161,10 @@ class WhatIf:
             would = account.evolve(would, event, seq)
         return would
 
-    def _follows(self, stored: Decision) -> bool:
-        """Say whether a decision is about something that only came to be in one account: an order, or a flatten."""
+    def _follows(self, stored: Decision, again: Decision) -> bool:
+        """Say whether a decision is about what only came to be in one account: an order, a flatten, a wait."""
+        if any(one.reason is not None and one.reason.code is DenialCode.NOT_HELD for one in (stored, again)):
+            return True
         if stored.action is Action.SUBMIT:
             return stored.intent_seq == RISK_STATED
         return stored.order_id in self._dropped
@@ -180,7 +188,7 @@ class WhatIf:
 
     def _as_it_would_be(self, would: AccountState, event: JournalEvent, seq: int) -> AccountState:
         match event:
-            case LimitsSet() | LayerSet():
+            case LimitsSet() | LayerSet() | MandateGranted() | MandateRevoked():
                 self._before = self._was.limits, self._was.standing
                 return self._changed(account.evolve(would, event, seq))
             case AccountObserved():

@@ -16,12 +16,15 @@ from contracts.values import plain
 from projections.differences import Difference
 from projections.layers_history import layers_changed
 from projections.limits_history import changes
+from projections.mandates import mandates_changed
 from projections.standing import Standing
 from projections.trail import subject_of
 from services.risk.assumed_fills import ASSUMPTIONS
 from services.risk.valuation import Peaks
 
 _SHOWN = Decimal("0.000001")
+type Bounds = tuple[LimitSet | None, Standing]
+"""The account's limits, and the layers and mandates that stand with them."""
 
 
 class Flip(Value, frozen=True, kw_only=True):
@@ -56,7 +59,7 @@ class Both(Value, frozen=True, kw_only=True):
 
 
 class WhatIfReport(Value, frozen=True, kw_only=True):
-    """The whole answer; `flips` are the decisions that the limits themselves turned."""
+    """The whole answer; `flips` are the decisions that the limits and mandates themselves turned."""
 
     account: AccountId
     first_seq: int
@@ -86,7 +89,7 @@ class Stretch(NamedTuple):
 class Side(NamedTuple):
     """One of the two accounts at the end of the stretch; `own_orders` are those that the other one never had."""
 
-    bounds: tuple[LimitSet | None, Standing]
+    bounds: Bounds
     peaks: Peaks
     profit_usd: Decimal
     bound: Counter[str]
@@ -120,7 +123,7 @@ def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> W
         account=stretch.account,
         first_seq=stretch.first_seq,
         last_seq=stretch.last_seq,
-        changes=(*_changes(was.bounds[0], would.bounds[0]), *layers_changed(was.bounds[1], would.bounds[1])),
+        changes=_changes(was.bounds, would.bounds),
         decisions=stretch.decisions,
         flips=tuple(flip for flip in flips if not flip.consequence),
         consequences=tuple(flip for flip in flips if flip.consequence),
@@ -153,5 +156,6 @@ def _both(was: Decimal, would_be: Decimal) -> Both:
     return Both(was_usd=plain(was.quantize(_SHOWN)), would_be_usd=plain(would_be.quantize(_SHOWN)))
 
 
-def _changes(was: LimitSet | None, would: LimitSet | None) -> tuple[Difference, ...]:
-    return () if was is None or would is None else changes(was, would)
+def _changes(was: Bounds, would: Bounds) -> tuple[Difference, ...]:
+    limits = () if was[0] is None or would[0] is None else changes(was[0], would[0])
+    return (*limits, *layers_changed(was[1], would[1]), *mandates_changed(was[1], would[1]))
