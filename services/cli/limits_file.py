@@ -1,4 +1,4 @@
-"""Limits out of a file: TOML or JSON, whole or in part, in the names of the settings file."""
+"""Limits out of a file: TOML or JSON, whole or in part, in the names of the settings file; mandates to be tried."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,35 +7,53 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from contracts.ids import AgentId
 from contracts.limits import LimitOverride, LimitSet
+from contracts.mandates import Mandate
 from contracts.scopes import Scope
 from services.cli.outcome import UsageError
+from services.cli.supposed_mandates import mandates_in
 from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers
+from services.runtime.mandate_form import MandateError
 from services.runtime.setting_values import SettingsError, limit_value
 
 _KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitSet)}
 _LAYER_KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitOverride)}
-_LAYERS = frozenset({FIRM_TABLE, *LAYER_TABLES})
+_LIMITS, _MANDATES = "limits", "mandates"
+_LAYERS = (FIRM_TABLE, *LAYER_TABLES)
+_TABLES = (_LIMITS, *_LAYERS, _MANDATES)
 
 
 class Proposed(NamedTuple):
-    """Limits and layers to be tried, in place of those that stand."""
+    """Limits, layers and mandates to be tried, in place of those that stand; no mandate is a revoked one."""
 
     limits: dict[str, Any]
     layers: Mapping[Scope, LimitOverride]
+    mandates: Mapping[AgentId, Mandate | None]
 
 
 def proposed_in(path: Path) -> Proposed:
-    """Read the account's limits and the layers of a file in the form of the settings file."""
+    """Read the account's limits and the layers of a file in the form of the settings file, and its mandates."""
     table = _read(path)
-    flat = table.get("limits", {name: given for name, given in table.items() if name not in _LAYERS})
+    flat = _flat(path, table)
     try:
         layers = load_layers({name: given for name, given in table.items() if name in _LAYERS})
-    except (SettingsError, AttributeError) as error:
+        mandates = mandates_in(table.get(_MANDATES, {}))
+    except (SettingsError, MandateError, AttributeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    if not flat and not layers:
-        raise UsageError(f"{path} names no limit; for example: max_order_notional_usd = 2500")
-    return Proposed(_values(path, flat, _KINDS), layers)
+    if not flat and not layers and not mandates:
+        raise UsageError(f"{path} names no limit and no mandate; for example: max_order_notional_usd = 2500")
+    return Proposed(_values(path, flat, _KINDS), layers, mandates)
+
+
+def _flat(path: Path, table: Mapping[str, Any]) -> Any:
+    """Give the account's own limits, in a table of their own or at the top, never in both."""
+    top = {name: given for name, given in table.items() if name not in _TABLES}
+    if _LIMITS not in table:
+        return top
+    if top:
+        raise UsageError(f"{path}: {', '.join(top)}: nothing stands beside [limits] but {', '.join(_TABLES[1:])}")
+    return table[_LIMITS]
 
 
 def layer_in(path: Path) -> dict[str, Any]:

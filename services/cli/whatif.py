@@ -1,4 +1,4 @@
-"""`lockgate whatif`: the same stretch of the journal, decided under other limits."""
+"""`lockgate whatif`: the same stretch of the journal, decided under other limits and mandates."""
 
 import asyncio
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ def whatif(
     source: Source = HERE,
     as_json: AsJson = False,
 ) -> int:
-    """Decide a stretch of the journal again with other limits, and say what would have been different.
+    """Decide a stretch of the journal again with other limits or mandates, and say what would have been different.
 
-    Which decisions flip, which limit bound how often, the peak exposure and the profit against what happened. What is
+    Which decisions flip, what bound how often, the peak exposure and the profit against what happened. What is
     assumed of fills that never were is said with the answer. Nothing is changed; with `--propose` the limits are put
     on the record as a proposal with a summary of the answer, and `lockgate limits history` shows both once they hold.
 
@@ -46,12 +46,16 @@ def whatif(
     echo 'max_order_notional_usd = 2500' > tighter.toml
     lockgate whatif --limits tighter.toml
     lockgate whatif --limits tighter.toml --from 2026-11-23 --to 2026-11-24 --json
+    echo 'mandates.demo.symbols = ["AAPL"]' > narrow.toml
+    lockgate whatif --limits narrow.toml
     lockgate whatif --limits tighter.toml --propose "Monday's orders were too large"
     ```
 
     Args:
         limits: A file (TOML or .json) with the limits to change, and layers in the form of the settings file
-            (`[firm]`, `[agents.NAME]`, `[strategies.NAME]`, `[symbols.SYMBOL]`); what it does not name stays.
+            (`[firm]`, `[agents.NAME]`, `[strategies.NAME]`, `[symbols.SYMBOL]`); what it does not name stays. A
+            `[mandates.AGENT]` in the form of `mandate grant --file` stands in place of that agent's mandate for the
+            whole stretch, and does not expire unless it says when; with `revoked = true` the agent has none.
         propose: Put these limits on the record as a proposal, for this reason.
         from_: Begin at this sequence or time; with the first event when left out.
         to: End at this sequence or time.
@@ -73,6 +77,8 @@ def whatif(
 def _reason(propose: str, source: Source, to: str | None, proposed: Proposed) -> str:
     if proposed.layers:
         raise UsageError("a proposal is of the account's limits: set layers with `lockgate limits set`")
+    if proposed.mandates:
+        raise UsageError("a proposal is of the account's limits: grant mandates with `lockgate mandate grant`")
     if to is not None:
         raise UsageError("a proposal changes the limits that hold now, so it is weighed up to now: leave --to out")
     if source.journal is not None:
@@ -83,7 +89,7 @@ def _reason(propose: str, source: Source, to: str | None, proposed: Proposed) ->
 async def _asked(source: Source, proposed: Proposed, stretch: Stretch, propose: str | None = None) -> WhatIfReport:
     async with opened(source) as journal:
         first_seq = await _first_seq(journal, stretch)
-        asked = WhatIf(journal.account, proposed.limits, first_seq, proposed.layers)
+        asked = WhatIf(journal.account, proposed.limits, first_seq, proposed.layers, proposed.mandates)
         async for told in events_of(journal, "deciding again"):
             if stretch.is_over(told.seq, told.event):
                 break
@@ -134,7 +140,7 @@ def paragraphs(found: WhatIfReport) -> Iterator[Styled]:
 def _flip(one: Flip) -> Styled:
     code = one.would_be_code or one.was_code
     what = f"{one.agent} {one.intent_id} {one.action or '-'} {one.symbol or ''}".rstrip()
-    style = "red" if one.would_be == "denied" else "green"
+    style = "green" if one.would_be == "approved" else "red"
     return f"  {one.seq:>8} {what}: {one.was} -> {one.would_be} ({code}: {one.message})", style
 
 

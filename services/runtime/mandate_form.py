@@ -4,7 +4,7 @@ One form for a file, a command and an HTTP request, so that a misspelt name is r
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from projections.mandates import widened
 
 STRATEGY_CHARS_MAX = 64
 _NAMES_SHOWN = 5
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class MandateError(ValueError):
@@ -77,15 +78,15 @@ def agent_named(text: str) -> AgentId:
 
 def new_mandate(form: MandateForm, now: datetime) -> Mandate:
     """Make a mandate of what was said and what holds by default; raise `MandateError` when it makes none."""
-    said = _said(form)
-    said.setdefault("expires_at", now + timedelta(days=MANDATE_DAYS))
-    try:
-        mandate = Mandate(limits=_limits(form, LimitOverride()), **said)
-    except ValueError as error:
-        raise MandateError(str(error)) from error
+    mandate = _made(form, now + timedelta(days=MANDATE_DAYS))
     if mandate.expires_at <= now:
         raise MandateError(f"it would expire at {mandate.expires_at.isoformat()}, and that is over")
     return mandate
+
+
+def supposed_mandate(form: MandateForm) -> Mandate:
+    """Make a mandate to be tried on what is past: one without an end of its own has none; as `new_mandate` else."""
+    return _made(form, _NEVER)
 
 
 def tighter_mandate(old: Mandate, form: MandateForm) -> Mandate:
@@ -101,6 +102,14 @@ def tighter_mandate(old: Mandate, form: MandateForm) -> Mandate:
     if new == old:
         raise MandateError("that changes nothing")
     return new
+
+
+def _made(form: MandateForm, expires_at: datetime) -> Mandate:
+    said: dict[str, Any] = {"expires_at": expires_at, **_said(form)}
+    try:
+        return Mandate(limits=_limits(form, LimitOverride()), **said)
+    except ValueError as error:
+        raise MandateError(str(error)) from error
 
 
 def _said(form: MandateForm) -> dict[str, Any]:
