@@ -47,7 +47,8 @@ def changes(order: OrderState, wanted: Replacement) -> Changes:
 def succeeded(order: OrderState, report: BrokerOrder, old: BrokerOrder | None = None) -> Succession:
     """Give what the broker's new order makes of the whole, once the old one's fills are counted.
 
-    What the old one filled after the new one was submitted can be in nobody's totals but its own.
+    What the old one filled after it was replaced can be in nobody's totals but its own; where the broker does not say
+    when that was, the moment at which the new one was submitted stands for it.
     """
     wanted = order.replacement if report.client_order_id == replacement_id(order) else None
     filled_here = order.filled_qty - _elsewhere(order)
@@ -55,7 +56,7 @@ def succeeded(order: OrderState, report: BrokerOrder, old: BrokerOrder | None = 
     shown = report.terms
     if shown is None:
         return Succession(order.terms if wanted is None else wanted.terms, ZERO)
-    is_late = old is not None and _is_after(old.filled_at, report.submitted_at)
+    is_late = old is not None and _is_after(old.filled_at, old.replaced_at or report.submitted_at)
     carries = filled_here > 0 and not is_late and shown.qty == present_qty and report.filled_qty >= filled_here
     whole = shown.qty + (_elsewhere(order) if carries else order.filled_qty)
     return Succession(_whole_terms(order, wanted, replace(shown, qty=whole)), filled_here if carries else ZERO)

@@ -218,6 +218,7 @@ class Venue:
             return
         old.new, old.cancel_asked = new, False
         self._set(old, "replaced")
+        old.replaced_at = old.updated_at
         if self.carries:
             new.carried = (old.filled_qty, old.filled_usd)
             new.filled_qty, new.filled_usd = new.carried

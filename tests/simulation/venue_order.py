@@ -31,6 +31,7 @@ class VenueOrder:
     filled_qty: Decimal = ZERO
     filled_usd: Decimal = ZERO
     filled_at: datetime | None = None
+    replaced_at: datetime | None = None
     cancel_asked: bool = False
     triggered: bool = False
     old: "VenueOrder | None" = None
@@ -103,6 +104,7 @@ class VenueOrder:
             submitted_at=self.submitted_at,
             updated_at=self.updated_at,
             filled_at=self.filled_at,
+            replaced_at=self.replaced_at,
             replaces=None if self.old is None else self.old.broker_order_id,
             replaced_by=None if self.new is None else self.new.broker_order_id,
             order_class=self.terms.order_class,

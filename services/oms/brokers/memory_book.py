@@ -109,7 +109,8 @@ class MemoryBook:
         if old.status != "pending_replace" or terms.qty <= old.filled_qty:
             return self.refuse_replace(new_id)
         self.about[new_id].old = None
-        self._change(old_id, status="replaced", replaced_by=self.orders[new_id].broker_order_id)
+        successor = self.orders[new_id].broker_order_id
+        self._change(old_id, status="replaced", replaced_at=self.clock.now(), replaced_by=successor)
         for leg in self._legs_of(old_id):
             self.about[leg].parent = new_id
         if self.carries_fills:

@@ -57,6 +57,7 @@ class BrokerOrder(Report, frozen=True, kw_only=True):
     submitted_at: datetime | None = None
     updated_at: datetime | None = None
     filled_at: datetime | None = None
+    replaced_at: datetime | None = None
     replaces: str | None = None
     replaced_by: str | None = None
     order_class: OrderClass = OrderClass.SIMPLE
