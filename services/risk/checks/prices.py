@@ -10,7 +10,7 @@ from contracts.enums import OrderType, Side
 from contracts.market import Quote, SymbolStats
 from contracts.reasons import DenialCode, Reason
 from contracts.values import CENT, DECIMALS_MAX, MAGNITUDE_MAX, ZERO
-from services.risk.checks.findings import Finding, clear, denied, exempt, missing, passed
+from services.risk.checks.findings import SHOWN_CHARS, Finding, clear, denied, exempt, missing, passed
 from services.risk.situation import Situation
 
 C = DenialCode
@@ -89,8 +89,11 @@ def check_divergence(at: Situation) -> Finding:
     if at.quote is None or allowed is None:
         return _no_quote(at, "feed_divergence")
     shown = at.state.listing.prices.get(at.terms.symbol)
-    if shown is None or not is_positive(shown):
-        return clear("feed_divergence")  # the broker prices only what is held
+    if shown is None:
+        return clear("feed_divergence")  # the broker prices only what it showed as held
+    if not is_positive(shown):
+        message = f"the broker shows {str(shown)[:SHOWN_CHARS]} as the price of {at.terms.symbol}, which is none"
+        return missing("feed_divergence", C.FEED_DIVERGENCE, message)
     return _within("feed_divergence", C.FEED_DIVERGENCE, _apart_bps(at.quote, shown), allowed, retryable=True)
 
 

@@ -178,6 +178,12 @@ ROWS = [
         "50",
         "51.49",
     ),
+    Row(
+        C.FEED_DIVERGENCE,
+        state_of(limits_set(feed_divergence_max_bps=D(50)), bought("10"), shown_at("0")),
+        body(),
+        seen("100.47", "100.49"),
+    ),
     Row(C.PRICE_COLLAR, ready(limit_collar_bps=D(100)), body(limit_price="101.01"), seen(), "100", "101.00"),
     Row(
         C.PRICE_COLLAR,
