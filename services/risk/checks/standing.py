@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from contracts.enums import OrderClass, Side
+from contracts.enums import OrderClass, OrderType, Side
+from contracts.ids import OPERATOR
 from contracts.reasons import DenialCode, Reason
 from contracts.scopes import ACCOUNT
 from contracts.values import ZERO
@@ -14,14 +15,23 @@ C = DenialCode
 
 
 def check_kill_switch(at: Situation) -> Finding:
-    """While a kill switch is on that binds the order, only what reduces a position passes; the widest is named."""
+    """While a kill switch is on that binds the order, only what reduces a position passes; the widest is named.
+
+    A flatten closes at the market. An agent's exit that rests would hold the shares that it wants to close, and as
+    often as it were canceled the agent could state the next one: so agents leave at the market too.
+    """
     kills = kills_over(at.state.standing, at.whose)
     if not kills:
         return clear("kill_switch")
-    if at.reduces:
+    flattening = next((kill for kill in kills if kill.flattens), None)
+    may_rest = flattening is None or at.terms.order_type is OrderType.MARKET or at.whose.agent == OPERATOR
+    if at.reduces and may_rest:
         return exempt("kill_switch")
-    kill, scope = kills[0].event, switch_of(kills[0].event.scope)
+    found = kills[0] if flattening is None or not at.reduces else flattening
+    kill, scope = found.event, switch_of(found.event.scope)
     message = f"the kill switch of {scope} is on ({kill.mode}) by {kill.by}: {kill.reason}"
+    if at.reduces:
+        message = f"{message}; while positions are being closed, orders that reduce pass at the market only"
     named = None if scope == ACCOUNT else scope
     return denied("kill_switch", Reason(code=C.KILL_SWITCH, message=message, needs_human=True, scope=named))
 

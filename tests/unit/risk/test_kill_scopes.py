@@ -49,6 +49,30 @@ def test_an_exit_passes_every_switch() -> None:
     assert answer(state, body(side="sell", qty="10"), evidence(quote())).outcome is Outcome.APPROVED
 
 
+@pytest.mark.parametrize(
+    ("scope", "agent", "kind", "outcome"),
+    [
+        ("account", "demo", "limit", Outcome.DENIED),
+        ("agent.demo", "demo", "limit", Outcome.DENIED),
+        ("agent.demo", "other", "limit", Outcome.APPROVED),
+        ("account", "demo", "market", Outcome.APPROVED),
+        ("account", "_operator", "limit", Outcome.APPROVED),
+    ],
+)
+def test_while_a_flatten_closes_an_agent_leaves_at_the_market(
+    scope: str, agent: str, kind: str, outcome: Outcome
+) -> None:
+    """An exit that rests would hold the shares that the flatten wants, again and again."""
+    state = state_of(*READY, bought("10"), engaged("agent.nobody"), engaged(scope, KillMode.FLATTEN))
+    price = {"limit_price": "105.00"} if kind == "limit" else {"limit_price": None}
+    stated = body(side="sell", qty="10", order_type=kind, **price)
+    decision = answer(state, stated, evidence(quote()), agent=agent)
+    assert decision.outcome is outcome
+    if outcome is Outcome.DENIED:
+        assert decision.reason is not None
+        assert "at the market only" in decision.reason.message
+
+
 def test_a_proof_stays_with_its_switch_until_that_is_widened() -> None:
     proof = KillVerified(
         epoch=1,
