@@ -109,8 +109,8 @@ class MemoryBook:
         if old.status != "pending_replace" or terms.qty <= old.filled_qty:
             return self.refuse_replace(new_id)
         self.about[new_id].old = None
-        successor = self.orders[new_id].broker_order_id
-        self._change(old_id, status="replaced", replaced_at=self.clock.now(), replaced_by=successor)
+        new_name, now = self.orders[new_id].broker_order_id, self.clock.now()
+        self._change(old_id, status="replaced", replaced_at=now, replaced_by=new_name)
         for leg in self._legs_of(old_id):
             self.about[leg].parent = new_id
         if self.carries_fills:
@@ -118,9 +118,8 @@ class MemoryBook:
         else:
             self.about[new_id].terms = rest = replace(terms, qty=terms.qty - old.filled_qty)
             self._change(new_id, terms=rest)
-        waiting = self.about[new_id].waiting
-        told = [self._told("replaced", old_id), self._moved(new_id, *(["held"] * 2 if waiting else ["new"] * 2))]
-        return [*told, *self._match(new_id)]
+        resting = "held" if self.about[new_id].waiting else "new"
+        return [self._told("replaced", old_id), self._moved(new_id, resting, resting), *self._match(new_id)]
 
     def refuse_replace(self, new_id: OrderId) -> list[BrokerUpdate]:
         """End a replacement that does not come about; the old order works on, unless it has ended."""

@@ -9,7 +9,7 @@ import pytest
 from contracts.broker import AccountObserved, BrokerLinkChanged, PositionAdopted, Reconciled
 from contracts.enums import EndCause, Side
 from contracts.ids import EXTERNAL, OrderId
-from contracts.orders import OrderAdopted, OrderFilled, OrderReported
+from contracts.orders import OrderAdopted, OrderCancelRejected, OrderFilled, OrderReported
 from services.oms.brokers.memory import Fault
 from tests.unit.oms.oms_world import QUICK, OmsWorld
 from tests.unit.oms.order_stories import AAPL, cancel_decision, decision, terms
@@ -241,7 +241,7 @@ async def test_a_cancel_that_the_broker_forgot_is_said_to_have_failed():
         await world.settled(order_id, "working")
         world.broker.ignore_cancels()
         await world.approve(cancel_decision("i-2", order_id))
-        await world.settled(order_id, "pending_cancel")
+        await until(lambda: world.of(OrderCancelRejected))  # it is pending for less than a look
         await world.settled(order_id, "working")
     assert world.story(order_id)[-2:] == ["OrderCancelRequested", "OrderCancelRejected"]
 
