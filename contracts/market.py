@@ -1,11 +1,15 @@
 """Market data and regime changes: evidence for decisions, never truth about the account."""
 
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from contracts.base import Message, Moment
 from contracts.enums import Regime
 from contracts.ids import Symbol
 from contracts.values import is_exact
+
+NEW_YORK = ZoneInfo("America/New_York")
+"""The exchange's own time: its days and hours are told in it."""
 
 
 class Quote(Message, frozen=True, kw_only=True, tag="quote.v1"):

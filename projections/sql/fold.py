@@ -5,7 +5,6 @@ Orders and positions are the ledger's; here what an event changed in them is wri
 
 from collections.abc import Callable
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from immutables import Map
 
@@ -14,6 +13,7 @@ from contracts.broker import AccountObserved
 from contracts.codec import JournalEvent
 from contracts.decisions import Decision
 from contracts.ids import OrderId, Symbol
+from contracts.market import NEW_YORK
 from contracts.orders import OrderEvent
 from contracts.values import ZERO
 from projections import orders
@@ -27,7 +27,6 @@ from projections.sql.tables import Changes
 from projections.trail import TrailState, subject_of
 from projections.trail import evolve as evolve_trail
 
-NEW_YORK = ZoneInfo("America/New_York")
 _KIND_TOKEN = 2
 _CONTROL_KINDS = frozenset({"control", "epoch"})
 

@@ -1,7 +1,6 @@
 """`lockgate approvals`: the intents that wait for a person, and the person's word on each of them."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Literal
 
 from contracts.decisions import Decision
@@ -15,6 +14,7 @@ from services.cli.manner import PLAIN, STRATEGY, FlatManner, Manner, chosen_id, 
 from services.cli.outcome import OK, UsageError
 from services.cli.source import events_of
 from services.cli.terminal import chosen_home, console, say, say_json
+from services.runtime.clock import SystemClock
 from services.runtime.jetstream import JetStreamJournal
 
 type What = Literal["list", "approve", "deny"]
@@ -89,7 +89,7 @@ async def _held(manner: Manner) -> Held:
 
 
 def _list(manner: Manner) -> int:
-    waiting, now = _waiting(manner), datetime.now(UTC)
+    waiting, now = _waiting(manner), SystemClock().now()
     standing = sorted((one for one in waiting.values() if not one.is_over(now)), key=lambda one: one.held_at)
     if manner.as_json:
         say_json(standing)

@@ -1,7 +1,7 @@
 """`lockgate mandate`: what each agent may do: granted, tightened and revoked by people, every version on record."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -131,7 +131,7 @@ def _list(home: Home, *, as_json: bool) -> int:
     if as_json:
         say_json(standing)
         return OK
-    terminal, now = console(), datetime.now(UTC)
+    terminal, now = console(), SystemClock().now()
     for one in standing:
         over = one.mandate is None or one.mandate.expires_at <= now
         terminal.tell(f"{one.agent}  version {one.version}  {summary_of(one.mandate)}", "red" if over else "")

@@ -2,9 +2,9 @@
 
 import time
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
-NEW_YORK = ZoneInfo("America/New_York")
+from contracts.market import NEW_YORK
+
 _MS_NS = 1_000_000
 
 # Linux's boot clock goes on while the machine sleeps, so a lease does not seem fresh after a nap; others have none.

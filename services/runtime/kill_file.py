@@ -7,7 +7,7 @@ still counts.
 """
 
 import contextlib
-from datetime import UTC, datetime
+import os
 from pathlib import Path
 
 import msgspec
@@ -58,7 +58,7 @@ class KillFile:
 
     def write(self, mode: KillMode, reason: str) -> None:
         """Make the file in one step."""
-        draft = self.path.with_suffix(f".{datetime.now(UTC):%H%M%S%f}")
+        draft = self.path.with_suffix(f".{os.getpid()}")
         draft.write_text(text_of(mode, reason))
         draft.rename(self.path)
 

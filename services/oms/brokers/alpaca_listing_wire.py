@@ -2,15 +2,14 @@
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from contracts.broker import Asset, Session
 from contracts.ids import Symbol
+from contracts.market import NEW_YORK
 from services.oms.brokers.alpaca_wire import UnreadableReportError, finite_or_none
 
-NEW_YORK = ZoneInfo("America/New_York")
 _ACTIVE = "active"
 
 

@@ -97,7 +97,7 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_assets, (C.NO_ASSET, C.NOT_TRADABLE), ("assets_required",)),
     Entry(check_halts, (C.SYMBOL_HALTED,), ("halts_respected",)),
     Entry(check_session, (C.NO_SESSION, C.SESSION_CLOSED), ("session_required",)),
-    Entry(check_shorts, (C.SHORT_NOT_ALLOWED, C.NOT_BORROWABLE)),
+    Entry(check_shorts, (C.NO_ASSET, C.SHORT_NOT_ALLOWED, C.NOT_BORROWABLE)),
     Entry(check_crosses_zero, (C.CROSSES_ZERO,)),
     Entry(check_self_trade, (C.SELF_TRADE,), ("self_trade_prevented",)),
     Entry(check_duplicates, (C.DUPLICATE_ORDER,), ("max_duplicates", "duplicate_window_ms")),

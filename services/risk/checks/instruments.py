@@ -49,7 +49,8 @@ def check_halts(at: Situation) -> Finding:
 def check_shorts(at: Situation) -> Finding:
     """Short sales may be forbidden; where they are allowed, the broker must say that the shares are easy to borrow.
 
-    Alpaca refuses to open a short in what is hard to borrow. The rail has three answers: none binds nothing.
+    Alpaca refuses to open a short in what is hard to borrow. The rail has three answers: none binds nothing. A broker
+    that has said nothing has not said that they are, whether or not the rail on assets is set.
     """
     allowed = at.limits.shorts_allowed
     if allowed is None or not _opens_short(at):
@@ -58,7 +59,9 @@ def check_shorts(at: Situation) -> Finding:
     if not allowed:
         return _no_short(C.SHORT_NOT_ALLOWED, f"short sales are not allowed, and {symbol} is not held")
     asset = _asset(at)
-    if asset is not None and not (asset.shortable and asset.easy_to_borrow):
+    if asset is None:
+        return missing("shorts", C.NO_ASSET, f"the broker has not yet said whether {symbol} can be borrowed")
+    if not (asset.shortable and asset.easy_to_borrow):
         return _no_short(C.NOT_BORROWABLE, f"{symbol} is not easy to borrow: the broker takes no short sale")
     return clear("shorts")
 

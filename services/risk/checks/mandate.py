@@ -8,13 +8,13 @@ limits and its budget, binds as the agent's own layer of limits does.
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from contracts.enums import Side
 from contracts.ids import EXTERNAL, OPERATOR, AgentId
 from contracts.mandates import AssetClass, Hours, Mandate, MandateSide, Venue
+from contracts.market import NEW_YORK
 from contracts.reasons import DenialCode, Reason
 from contracts.scopes import agent_scope
 from contracts.values import ZERO
@@ -24,7 +24,6 @@ from services.risk.situation import Situation
 
 C = DenialCode
 NAME = "mandate"
-EXCHANGE = ZoneInfo("America/New_York")
 _UNBOUND = frozenset({OPERATOR, EXTERNAL})
 _HOUR_MINUTES, _MINUTE_MS, _DAY_MINUTES = 60, 60_000, 1_440
 
@@ -148,7 +147,7 @@ def _outside_hours(hours: Hours | None, at: Situation) -> Denial | None:
 
 def _minute_of(moment: datetime) -> int:
     """Give the minute of the exchange's day."""
-    there = moment.astimezone(EXCHANGE)
+    there = moment.astimezone(NEW_YORK)
     return there.hour * _HOUR_MINUTES + there.minute
 
 

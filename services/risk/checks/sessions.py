@@ -12,17 +12,16 @@ Source: Alpaca, "Understand orders" (time in force): opg is taken from 19:00 to 
 
 from datetime import timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from contracts.broker import Session
 from contracts.enums import OrderType, TimeInForce
+from contracts.market import NEW_YORK
 from contracts.reasons import DenialCode, Reason
 from services.risk.checks.findings import Finding, clear, denied, exempt, missing, passed
 from services.risk.checks.sizes import too_large
 from services.risk.situation import Situation
 
 C = DenialCode
-NEW_YORK = ZoneInfo("America/New_York")
 QUEUE_HOUR = 19
 """New York: from here on orders for an auction are for the next trading day."""
 OPG_CUT_OFF = timedelta(minutes=2)
