@@ -64,8 +64,13 @@ def follow(coverage: Coverage, links: Iterable[Link]) -> Coverage:
 
 
 def is_due(coverage: Coverage, waited_ms: int, schedule: Schedule) -> bool:
-    """Say whether uncovered messages have become too many, or the oldest has waited too long."""
+    """Say whether uncovered messages have become too many, or the oldest has waited too long.
+
+    The first is due with the first message: a record without any signature can be rewritten as a whole.
+    """
     bare = len(coverage.fingerprints)
+    if coverage.number == 0:
+        return bare > 0
     return bare >= schedule.messages_max or (bare > 0 and waited_ms >= schedule.every_ms)
 
 

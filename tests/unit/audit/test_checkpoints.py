@@ -89,12 +89,17 @@ def test_two_histories_signed_with_one_key_do_not_join(signer: Signer):
         check([first[0], other[1]], PAPER, signer.public_key)
 
 
-def test_checkpoints_are_due_by_number_or_by_age_and_never_for_nothing():
+def test_checkpoints_are_due_by_number_or_by_age_and_never_for_nothing(signer: Signer):
     schedule = Schedule(messages_max=3, every_ms=100)
-    empty = begin(PAPER, None)
-    one, three = follow(empty, LINKS[:1]), follow(empty, LINKS[:3])
+    empty = begin(PAPER, signed_row(signer, 1)[0])
+    one, three = follow(empty, LINKS[1:2]), follow(empty, LINKS[1:4])
     due = [(empty, 10_000), (one, 99), (one, 100), (three, 0)]
     assert [is_due(coverage, waited_ms, schedule) for coverage, waited_ms in due] == [False, False, True, True]
+
+
+def test_the_first_checkpoint_is_due_with_the_first_message():
+    empty = begin(PAPER, None)
+    assert [is_due(coverage, 0, Schedule()) for coverage in (empty, follow(empty, LINKS[:1]))] == [False, True]
 
 
 def test_messages_are_followed_the_same_in_one_go_or_one_by_one():
