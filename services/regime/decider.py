@@ -23,23 +23,13 @@ from contracts.market import (
     is_decisive,
     says_halted,
 )
-from contracts.values import BPS
+from contracts.thresholds import DEFAULTS, Thresholds
+from projections.quote_faults import Fault, halt_fault, quote_faults, silence_fault, told_in_force
 
 CERTAIN = Decimal(1)
 NO_EVIDENCE = Decimal("0.5")
+NO_TREND = "no trend evidence"
 _MS = timedelta(milliseconds=1)
-
-
-class Thresholds(Value, frozen=True, kw_only=True):
-    """When a quote is too bad to trade on, and how long good ones must come before trading goes on."""
-
-    quote_age_max_ms: int = 5_000
-    spread_max_bps: Decimal = Decimal(50)
-    recovery_quotes: int = 3
-    recovery_ms: int = 2_000
-
-
-DEFAULTS = Thresholds()
 
 
 class Condition(Value, frozen=True, kw_only=True):
@@ -91,30 +81,13 @@ def evolve(
             assert_never(heard)
 
 
-def faults(condition: Condition, now: datetime, thresholds: Thresholds = DEFAULTS) -> tuple[str, ...]:
+def faults(condition: Condition, now: datetime, thresholds: Thresholds = DEFAULTS) -> tuple[Fault, ...]:
     """List what forbids trading the symbol at this moment, each with what was measured."""
-    halted = () if condition.halt is None else (f"halted {condition.halt}",)
+    halted = () if condition.halt is None else (halt_fault(condition.halt),)
     if condition.quote is not None:
         return halted + quote_faults(condition.quote, now, thresholds)
-    waited_ms = (now - condition.watched_since) // _MS
-    return (*halted, f"no quote for {waited_ms} ms") if waited_ms > thresholds.quote_age_max_ms else halted
-
-
-def quote_faults(quote: Quote, now: datetime, thresholds: Thresholds = DEFAULTS) -> tuple[str, ...]:
-    """List what is wrong with a quote at a moment: its age (ms), either way, and its spread (bps of the mid)."""
-    age_ms, age_max_ms = (now - quote.at) // _MS, thresholds.quote_age_max_ms
-    found: list[str] = []
-    if age_ms > age_max_ms:
-        found.append(f"quote_age_ms {age_ms} > {age_max_ms}")
-    elif -age_ms > age_max_ms:
-        found.append(f"quote {-age_ms} ms in the future")
-    if quote.bid_price <= 0 or quote.ask_price <= 0:
-        found.append(f"one-sided {quote.bid_price} x {quote.ask_price}")
-    elif quote.bid_price > quote.ask_price:
-        found.append(f"crossed {quote.bid_price} x {quote.ask_price}")
-    elif (spread := spread_bps(quote)) > thresholds.spread_max_bps:
-        found.append(f"spread_bps {spread:.1f} > {thresholds.spread_max_bps}")
-    return tuple(found)
+    silence = silence_fault((now - condition.watched_since) // _MS, thresholds)
+    return halted if silence is None else (*halted, silence)
 
 
 def is_outdated(condition: Condition, quote: Quote) -> bool:
@@ -122,22 +95,16 @@ def is_outdated(condition: Condition, quote: Quote) -> bool:
     return condition.quote is not None and quote.at < condition.quote.at
 
 
-def spread_bps(quote: Quote) -> Decimal:
-    """Give the spread in basis points of the mid price: (ask − bid) ÷ mid; both prices must be positive."""
-    mid = (quote.bid_price + quote.ask_price) / 2
-    return (quote.ask_price - quote.bid_price) / mid / BPS
-
-
 def _judge(
     condition: Condition, now: datetime, thresholds: Thresholds
 ) -> tuple[Regime | None, Decimal, tuple[str, ...]]:
     found = faults(condition, now, thresholds)
     if found:
-        return Regime.UNTRADEABLE, CERTAIN, found
+        return Regime.UNTRADEABLE, CERTAIN, tuple(fault.told for fault in found)
     still_recovering = condition.regime is Regime.UNTRADEABLE and not _has_recovered(condition, now, thresholds)
     if condition.quote is None or still_recovering:
         return condition.regime, NO_EVIDENCE, ()
-    return Regime.CHOP, NO_EVIDENCE, ("no trend evidence",)
+    return Regime.CHOP, NO_EVIDENCE, (NO_TREND, told_in_force(thresholds))
 
 
 def _has_recovered(condition: Condition, now: datetime, thresholds: Thresholds) -> bool:

@@ -38,7 +38,7 @@ async def serve(runtime: Runtime) -> None:
     keys = FeedKeys(broker.key_id, broker.key_secret.value)
     symbols = runtime.settings.limits.symbol_allowlist
     publications = NatsPublications(runtime.connection)
-    watch = Watch(symbols, publications, runtime.clock)
+    watch = Watch(symbols, publications, runtime.clock, runtime.settings.thresholds)
     almanac = Almanac(symbols, publications, runtime.clock, broker.source)
     rest, venue = DataRest(broker.data_url, keys), feed_of(broker.data_stream_url)
     feed = MarketFeed(

@@ -7,8 +7,9 @@ from contracts.enums import Regime
 from contracts.ids import Symbol
 from contracts.market import MarketMessage, Quote, SymbolStatus, is_decisive
 from contracts.subjects import MARKET_WIDE
+from contracts.thresholds import DEFAULTS, Thresholds
 from services.regime import decider, market_wide
-from services.regime.decider import Condition, Thresholds
+from services.regime.decider import Condition
 from services.regime.publications import Publications
 from services.runtime.ports import Clock
 from services.runtime.telemetry import get_logger
@@ -22,7 +23,7 @@ class Watch:
         symbols: Sequence[Symbol],
         publications: Publications,
         clock: Clock,
-        thresholds: Thresholds = decider.DEFAULTS,
+        thresholds: Thresholds = DEFAULTS,
     ) -> None:
         """Begin to watch; nothing is known yet."""
         now = clock.now()

@@ -12,9 +12,11 @@ import msgspec
 from contracts.ids import AccountId
 from contracts.limits import LimitOverride, LimitSet
 from contracts.scopes import Scope
+from contracts.thresholds import Thresholds
 from services.runtime import setting_values as values
 from services.runtime.broker_settings import BrokerSettings, BrokerSource, load_broker
 from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers, load_limits
+from services.runtime.regime_settings import REGIME_TABLE, load_thresholds
 from services.runtime.setting_values import SettingsError, Source
 
 SETTINGS_FILE = "lockgate.toml"
@@ -40,7 +42,7 @@ FILE_KEYS = frozenset(
         "watch_every_ms",
     }
 )
-FILE_TABLES = frozenset({"limits", "alpaca", FIRM_TABLE, *LAYER_TABLES})
+FILE_TABLES = frozenset({"limits", "alpaca", REGIME_TABLE, FIRM_TABLE, *LAYER_TABLES})
 
 
 class ExternalOrders(StrEnum):
@@ -68,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker: BrokerSettings
     limits: LimitSet
     layers: Mapping[Scope, LimitOverride]
+    thresholds: Thresholds
     log_level: str
     log_format: LogFormat
     database_url: values.Secret | None
@@ -107,6 +110,7 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
         broker=broker,
         limits=load_limits(Source(environ, table.get("limits", {}))),
         layers=load_layers(table),
+        thresholds=load_thresholds(Source(environ, table.get(REGIME_TABLE, {}))),
         log_level=source.choice("LOG_LEVEL", "log_level", ("debug", "info", "warning", "error"), "info"),
         log_format=LogFormat(source.choice("LOG_FORMAT", "log_format", tuple(LogFormat), LogFormat.CONSOLE)),
         database_url=source.database("DATABASE_URL", "database_url"),

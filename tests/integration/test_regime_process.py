@@ -190,6 +190,15 @@ async def test_latest_quotes_seed_the_market_before_the_socket_speaks(home, data
     assert codec.decode_market(stored.body) == quote
 
 
+async def test_thresholds_of_the_settings_file_are_those_in_force(home, data, listener):
+    (home.home / "lockgate.toml").write_text("[regime]\nspread_max_bps = 2\n")
+    data.latest = {"AAPL": ("189.10", "189.14")}
+    home.start()
+    await until(lambda: listener.regime("AAPL"))
+    change = listener.changes("AAPL")[0]
+    assert (change.regime, change.reasons[-1]) == (Regime.UNTRADEABLE, "spread_bps 2.12 > 2")
+
+
 async def test_what_the_socket_says_is_passed_on_and_named(home, data, listener):
     home.start()
     await until(lambda: data.links)

@@ -8,7 +8,8 @@ import pytest
 from contracts.enums import Regime
 from contracts.ids import Symbol
 from contracts.market import Bar, Quote, SymbolStatus
-from services.regime.decider import Condition, Thresholds, decide, evolve, faults, spread_bps
+from contracts.thresholds import Thresholds
+from services.regime.decider import Condition, decide, evolve, faults
 
 AAPL = Symbol("AAPL")
 START = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
@@ -57,7 +58,7 @@ class Run:
 
 
 BAD_QUOTES = {
-    "wide": (quote(0, "100", "100.60"), "spread_bps 59.8 > 50"),
+    "wide": (quote(0, "100", "100.60"), "spread_bps 59.83 > 50"),
     "stale": (quote(0, age_ms=5_001), "quote_age_ms 5001 > 5000"),
     "from the future": (quote(0, age_ms=-5_001), "quote 5001 ms in the future"),
     "crossed": (quote(0, "100.02", "100.00"), "crossed 100.02 x 100.00"),
@@ -87,7 +88,8 @@ def test_the_first_sound_quote_makes_an_unknown_symbol_chop(good):
     run = Run()
     assert run.hear(0, good) is CHOP
     change = run.changes[0]
-    assert (change.previous, change.confidence, change.reasons) == (None, Decimal("0.5"), ("no trend evidence",))
+    told = ("no trend evidence", "judged by quote_age_max_ms 5000 and spread_max_bps 50")
+    assert (change.previous, change.confidence, change.reasons) == (None, Decimal("0.5"), told)
 
 
 def test_more_of_the_same_changes_nothing():
@@ -192,8 +194,21 @@ def test_a_quote_older_than_the_known_one_is_ignored():
 
 def test_every_fault_is_named():
     condition = Condition(symbol=AAPL, watched_since=START, quote=quote(0, "100", "101"), halt="H/T1")
-    assert faults(condition, at(6_000)) == ("halted H/T1", "quote_age_ms 6000 > 5000", "spread_bps 99.5 > 50")
+    told = [fault.told for fault in faults(condition, at(6_000))]
+    assert told == ["halted H/T1", "quote_age_ms 6000 > 5000", "spread_bps 99.51 > 50"]
 
 
-def test_spread_is_measured_against_the_mid():
-    assert spread_bps(quote(0, "99", "101")) == 200
+def test_other_thresholds_are_kept_and_told():
+    run = Run(thresholds=Thresholds(quote_age_max_ms=700, spread_max_bps=Decimal("1.5"), recovery_ms=100))
+    run.hear(0, quote(0, "100", "100.01"))
+    run.hear(100, quote(100, "100", "100.02"))
+    for ms in (200, 250, 300):
+        run.hear(ms, quote(ms, "100", "100.01"))
+    run.look(1_001)
+    in_force = "judged by quote_age_max_ms 700 and spread_max_bps 1.5"
+    assert [change.reasons[-1] for change in run.changes] == [
+        in_force,
+        "spread_bps 2.00 > 1.5",
+        in_force,
+        "quote_age_ms 701 > 700",
+    ]
