@@ -134,6 +134,10 @@ class KillVerified(Event, frozen=True, kw_only=True, tag="broker.kill_verified.v
     in the scope was handed to the broker's socket; None when the OMS did not hear the word but found it in the
     journal. `flat_after_ms` runs from that moment on, by the monotonic clock, to the broker's answers that showed no
     order (for flatten: no position either) left in the scope; None while they do, and for block_new, which ends none.
+
+    `silent_after_ms` runs, like `blocked_after_ms`, from the time of the word, to the broker's answer to the last
+    request of new risk in the scope that was handed over before; after that none reaches the broker. None when that
+    cannot be said: one was never answered, or the OMS did not hear the word. It is rounded up.
     """
 
     scope: ScopeText
@@ -144,6 +148,7 @@ class KillVerified(Event, frozen=True, kw_only=True, tag="broker.kill_verified.v
     orders_left: int
     positions_left: int
     detail: str = ""
+    silent_after_ms: Decimal | None = None
 
 
 type BrokerEvent = (

@@ -232,13 +232,16 @@ def _broker(event: AccountObserved | BrokerLinkChanged | Reconciled | PositionAd
 
 
 def _proof(event: KillVerified) -> tuple[str, str]:
-    """Tell what the broker showed after a kill; times are milliseconds."""
+    """Tell what the broker showed after a kill; times are milliseconds, all from the word on."""
     heard_ms = event.blocked_after_ms
     blocked = "when the OMS started" if heard_ms is None else f"after {amount(heard_ms)} ms"
-    what = f"kill switch {event.mode} for {event.scope} (journal {event.engaged_seq}): blocked {blocked}"
+    silent_ms = event.silent_after_ms
+    silent = "silence not proved" if silent_ms is None else f"silent after {amount(silent_ms)} ms"
+    what = f"kill switch {event.mode} for {event.scope} (journal {event.engaged_seq}): blocked {blocked}, {silent}"
     left = f"{event.orders_left} orders and {event.positions_left} positions are there"
     if event.flat_after_ms is not None:
-        return f"{what}, done after {amount(event.flat_after_ms)} ms, {left}", f"bold {GOOD}"
+        done_ms = (heard_ms or 0) + event.flat_after_ms
+        return f"{what}, done after {amount(done_ms)} ms, {left}", f"bold {GOOD}"
     if event.mode is KillMode.BLOCK_NEW:
         return f"{what}, {left}", GOOD
     return f"{what}, NOT DONE YET: {left}; {event.detail}", f"bold {BAD}"

@@ -264,10 +264,14 @@ class Balances(Answer, frozen=True, kw_only=True):
 
 
 class KillProof(Answer, frozen=True, kw_only=True):
-    """What the broker showed of a kill; `flat_after_ms` is null while anything is left."""
+    """What the broker showed of a kill; `flat_after_ms`, counted from the block on, is null while anything is left.
+
+    `silent_after_ms` is null where it cannot be said from when on no new risk could reach the broker.
+    """
 
     engaged_seq: int
     blocked_after_ms: Decimal | None
+    silent_after_ms: Decimal | None
     flat_after_ms: Decimal | None
     orders_left: int
     positions_left: int

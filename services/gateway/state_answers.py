@@ -130,6 +130,7 @@ def _proof(told: KillVerified) -> KillProof:
     return KillProof(
         engaged_seq=told.engaged_seq,
         blocked_after_ms=told.blocked_after_ms,
+        silent_after_ms=told.silent_after_ms,
         flat_after_ms=told.flat_after_ms,
         orders_left=told.orders_left,
         positions_left=told.positions_left,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.codec import JournalEvent, UndecodableError, decode_event
+from contracts.codec import UndecodableError, decode_event
 from contracts.controls import KillEngaged, KillReleased
 from contracts.enums import KillMode
 from contracts.ids import EXTERNAL, Symbol
@@ -18,6 +18,7 @@ from contracts.scopes import ACCOUNT, Scope
 from projections.order_state import OrderState
 from projections.standing import Whose, is_wider, scopes_over, switch_of
 from services.oms.core import OmsCore
+from services.oms.flights import Flights, Silence
 from services.runtime.kill_file import BY, FileWord
 from services.runtime.ports import Clock
 
@@ -41,10 +42,11 @@ class Word(NamedTuple):
 
 
 class Hearing(NamedTuple):
-    """When a word came by the fast plane, which shut the gate in the same step: by the wall and on the way."""
+    """When a word came, by the wall and the monotonic clock; it shut the gate in the same step, behind the rest."""
 
     at: datetime
     monotonic_ms: int
+    silence: Silence
 
 
 class KillSwitch:
@@ -57,6 +59,7 @@ class KillSwitch:
         self._heard: dict[KillEngaged, Hearing] = {}
         self._file: FileWord | None = None
         self.moved = asyncio.Event()
+        self.flights = Flights(clock, self.moved.set)
 
     @property
     def mode(self) -> KillMode | None:
@@ -96,6 +99,16 @@ class KillSwitch:
         """Say whether an order may not be sent: while killed only what reduces a position may."""
         return not order.reduces and any(self._over(whose_of(order)))
 
+    def sets_out(self, request: str, order: OrderState) -> None:
+        """Hear that the bytes of a request go in this step; of one that only reduces nobody has to know."""
+        if not order.reduces:
+            self.flights.set_out(request, whose_of(order))
+
+    def may_have_set_out(self, request: str, order: OrderState | None) -> None:
+        """Hear that a predecessor may have sent a request whose answer nobody will read."""
+        if order is not None and not order.reduces:
+            self.flights.doubt(request, whose_of(order))
+
     def ends(self, order: OrderState) -> bool:
         """Say whether an order may not go on working; one approved after the kill to reduce a position may."""
         return any(
@@ -121,9 +134,13 @@ class KillSwitch:
             event = decode_event(body)
         except UndecodableError:
             return
-        if isinstance(event, KillEngaged):
-            self._heard.setdefault(event, Hearing(self._clock.now(), self._clock.monotonic_ms()))
+        if isinstance(event, KillEngaged) and event not in self._heard:
+            self._heard[event] = self._hearing(event)
             self.moved.set()
+
+    def _hearing(self, event: KillEngaged) -> Hearing:
+        silence = self.flights.silence(switch_of(event.scope))
+        return Hearing(self._clock.now(), self._clock.monotonic_ms(), silence)
 
     def see_file(self, word: FileWord | None) -> None:
         """Take what the kill file says now, nothing when there is none."""
@@ -136,16 +153,15 @@ class KillSwitch:
         word = self._file
         return word if word is not None and self._goes_beyond(ACCOUNT, word.mode) else None
 
-    def read(self, event: JournalEvent) -> Hearing | None:
-        """Hear what the core just read: the journal now speaks for the other plane; say when that one spoke."""
-        if isinstance(event, KillEngaged):
-            self.moved.set()
-            return self._heard.pop(event, None)
-        if isinstance(event, KillReleased):
-            scope = switch_of(event.scope)
-            heard = self._heard.items()
-            self._heard = {w: h for w, h in heard if w.at > event.at or switch_of(w.scope) != scope}
-        return None
+    def read(self, event: KillEngaged) -> Hearing:
+        """Take a word that the core just read: the journal now speaks for the other plane; say when one first did."""
+        self.moved.set()
+        return self._heard.pop(event, None) or self._hearing(event)
+
+    def read_release(self, event: KillReleased) -> None:
+        """Take a release that the core just read: words said before it count no more."""
+        scope = switch_of(event.scope)
+        self._heard = {w: h for w, h in self._heard.items() if w.at > event.at or switch_of(w.scope) != scope}
 
 
 def _fact(scope: Scope, said: KillEngaged) -> dict[str, object]:

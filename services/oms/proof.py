@@ -2,7 +2,8 @@
 
 Measured are the time to block (from the time that the word gives for itself, by the clock of whoever said it, to the
 moment when the gate was shut here; after that no byte of new risk in the scope is handed to the broker's socket) and
-the time to flat (from there on, by the monotonic clock, to the broker's answers that showed nothing left).
+the time to flat (from there on, by the monotonic clock, to the broker's answers that showed nothing left). In between
+lies the silence: the broker has answered all new risk that was handed over before, so none reaches it any more.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from projections.standing import Kill, scopes_over, switch_of
 from services.oms.brokers.port import Broker, BrokerOrder
 from services.oms.core import OmsCore
 from services.oms.desk import OrderDesk
+from services.oms.flights import Silence
 from services.oms.kill import Hearing, KillSwitch, foreign, whose_of
 from services.oms.state import key_of
 from services.runtime.ports import Clock
@@ -40,8 +42,20 @@ class _Claim:
     seq: int
     blocked_after_ms: Decimal | None
     began_ms: int
+    silence: Silence | None
     asked: int = 0
     is_late: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Say whether no answer to new risk is waited for; each comes, or is given up, within the adapter's time."""
+        return self.silence is None or self.silence.is_over
+
+    @property
+    def silent_after_ms(self) -> Decimal | None:
+        """Give the time (ms) from the word to the last answer, None when it cannot be said."""
+        passed_ms = None if self.silence is None else self.silence.passed_ms
+        return None if passed_ms is None or self.blocked_after_ms is None else self.blocked_after_ms + passed_ms
 
 
 class ProofDesk:
@@ -69,16 +83,14 @@ class ProofDesk:
         """Name the scopes whose kill is not done though it should be, for health."""
         return tuple(sorted(claim.scope for claim in self._owed.values() if claim.is_late))
 
-    def owe(self, event: KillEngaged, seq: int, heard: Hearing | None) -> None:
+    def owe(self, event: KillEngaged, seq: int, heard: Hearing) -> None:
         """Owe a proof for a word that was just read; one that changes nothing is proved anew, too."""
         scope = switch_of(event.scope)
         kill = self._core.state.account.standing.kills.get(scope)
         if kill is None:
             return  # void already
-        now_ms = self._clock.monotonic_ms()
-        heard = heard or Hearing(self._clock.now(), now_ms)
         blocked_after_ms = max(Decimal((heard.at - event.at) // _US) / _MS, Decimal(0))
-        self._owed[scope] = _Claim(scope, kill.event.mode, seq, blocked_after_ms, heard.monotonic_ms)
+        self._owed[scope] = _Claim(scope, kill.event.mode, seq, blocked_after_ms, heard.monotonic_ms, heard.silence)
 
     def owe_rest(self) -> None:
         """Owe, after a start, the proofs that a predecessor could not write; its times are counted by the wall."""
@@ -86,14 +98,14 @@ class ProofDesk:
             if scope not in self._owed and not _is_proved(kill):
                 passed = (self._clock.now() - kill.event.at) // timedelta(milliseconds=1)
                 began_ms = self._clock.monotonic_ms() - max(passed, 0)
-                self._owed[scope] = _Claim(scope, kill.event.mode, kill.seq, None, began_ms)
+                self._owed[scope] = _Claim(scope, kill.event.mode, kill.seq, None, began_ms, None)
 
     async def settle_blocks(self) -> None:
-        """Prove the kills that only block: the gate is shut."""
+        """Prove the kills that only block: the gate is shut, and what had left before is answered."""
         for claim in tuple(self._owed.values()):
             if not self._is_on(claim):
                 self._owed.pop(claim.scope, None)
-            elif claim.mode is KillMode.BLOCK_NEW:
+            elif claim.mode is KillMode.BLOCK_NEW and claim.is_silent:
                 left = (order for order in self._core.state.open_orders() if self._is_in(claim, order))
                 await self._write(claim, sum(1 for _ in left), self._held_in(claim))
                 self._settled(claim)
@@ -113,7 +125,7 @@ class ProofDesk:
             # Asked after the orders: with none left nothing can move them any more.
             positions_left = max(positions_left, await self._shown_in(claim))
         passed_ms = self._clock.monotonic_ms() - claim.began_ms
-        if not orders_left and not (claim.mode is KillMode.FLATTEN and positions_left):
+        if claim.is_silent and not orders_left and not (claim.mode is KillMode.FLATTEN and positions_left):
             await self._write(claim, 0, positions_left, Decimal(max(passed_ms, 0)))
             self._settled(claim)
         elif passed_ms > LATE_AFTER_MS and not claim.is_late:
@@ -188,6 +200,7 @@ class ProofDesk:
             orders_left=orders_left,
             positions_left=positions_left,
             detail=_detail(claim),
+            silent_after_ms=claim.silent_after_ms,
         )
         await self._desk.append(event)
 
@@ -198,11 +211,13 @@ def _is_proved(kill: Kill) -> bool:
 
 
 def _detail(claim: _Claim) -> str:
-    """Say how it was measured."""
+    """Say how it was measured, and of what nothing can be said."""
+    unanswered = 0 if claim.silence is None else claim.silence.unanswered
+    unsaid = f"; {unanswered} requests sent before were never answered, and may still arrive" if unanswered else ""
     if claim.mode is KillMode.BLOCK_NEW:
-        return "the gate to the broker is shut for new risk"
+        return f"the gate to the broker is shut for new risk{unsaid}"
     kind, _ = parse_scope(claim.scope)
     is_ours = kind in {ScopeKind.AGENT, ScopeKind.STRATEGY}
     whose = "; whose positions they are, our books say" if is_ours else ""
     since = "; times by the wall clock, because the OMS was started after the word"
-    return f"the broker was asked {claim.asked} times{whose}{since if claim.blocked_after_ms is None else ''}"
+    return f"the broker was asked {claim.asked} times{whose}{since if claim.blocked_after_ms is None else ''}{unsaid}"

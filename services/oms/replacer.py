@@ -54,11 +54,14 @@ class Replacer:
         if order_id in self.at_work:
             return
         self.at_work.add(order_id)
+        if perhaps_asked:
+            self._kill.may_have_set_out(_request(order_id), self._desk.order(order_id))
         try:
             async with self._desk.news_of(order_id) as news:
                 await self._carry_out(order_id, news, asked=perhaps_asked)
         finally:
             self.at_work.discard(order_id)
+            self._kill.flights.settle(_request(order_id))
 
     async def _carry_out(self, order_id: OrderId, news: asyncio.Event, *, asked: bool) -> None:
         wait_ms, misses = (0 if asked else self._waits.retry_first_ms), 0
@@ -113,6 +116,7 @@ class Replacer:
             outcome = await self._broker.replace(
                 order.broker_order_id, new_id, changes, reduces=order.reduces, still_may=may_go
             )
+        self._kill.flights.end(_request(order.order_id), answered=not isinstance(outcome, Ambiguous))
         match outcome:
             case ReplaceAccepted() | Ambiguous():
                 return True
@@ -169,8 +173,11 @@ class Replacer:
         return False
 
     def _may_go(self, order: OrderState) -> bool:
-        """Ask again when the connection is there: waiting for it took its time."""
-        return self._blocked(order) is None
+        """Ask again when the connection is there, for waiting took its time; what may go does in this step."""
+        if self._blocked(order) is not None:
+            return False
+        self._kill.sets_out(_request(order.order_id), order)
+        return True
 
     def _blocked(self, order: OrderState) -> str | None:
         """Say why new terms may not be asked for at this moment."""
@@ -182,6 +189,11 @@ class Replacer:
         if valid_until is None or self._clock.now() >= valid_until:
             return EndCause.DECISION_STALE
         return None
+
+
+def _request(order_id: OrderId) -> str:
+    """Name a request for new terms: there is never more than one of an order."""
+    return f"new terms of {order_id}"
 
 
 async def _pause(news: asyncio.Event, wait_ms: int) -> None:

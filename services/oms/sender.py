@@ -73,19 +73,23 @@ class Sender:
             if order is not None and order.status is OrderStatus.UNKNOWN:
                 await self._resolve(order_id)
         finally:
-            self.in_hand.discard(order_id)
-            self._refused.pop(order_id, None)
+            self._let_go(order_id)
 
     async def resume(self, order_id: OrderId) -> None:
         """Take up, after a restart, an order of which the journal knows the approval or a doubt: ask first."""
         if order_id in self.in_hand:
             return
         self.in_hand.add(order_id)
+        self._kill.may_have_set_out(order_id, self._desk.order(order_id))
         try:
             await self._resolve(order_id)
         finally:
-            self.in_hand.discard(order_id)
-            self._refused.pop(order_id, None)
+            self._let_go(order_id)
+
+    def _let_go(self, order_id: OrderId) -> None:
+        self.in_hand.discard(order_id)
+        self._refused.pop(order_id, None)
+        self._kill.flights.settle(order_id)
 
     async def cancel(self, order_id: OrderId, requested_by: AgentId, cause: EndCause | None = None) -> None:
         """Ask for a cancel until the broker has said something to it, and record that.
@@ -155,6 +159,7 @@ class Sender:
             outcome = await self._broker.submit(
                 order_id, order.terms, reduces=order.reduces, still_may=partial(self._may_go, order)
             )
+            self._kill.flights.end(order_id, answered=not isinstance(outcome, Ambiguous))
             if not isinstance(outcome, (RateLimited, NotSent)):
                 if isinstance(outcome, Rejected) and (perhaps_again or order.status is OrderStatus.UNKNOWN):
                     self._refused[order_id] = outcome
@@ -241,8 +246,11 @@ class Sender:
         return order is not None and is_unsent(order)
 
     def _may_go(self, order: OrderState) -> bool:
-        """Ask again when the connection is there: waiting for it took its time."""
-        return self._blocked(order) is None
+        """Ask again when the connection is there, for waiting took its time; what may go does in this step."""
+        if self._blocked(order) is not None:
+            return False
+        self._kill.sets_out(order.order_id, order)
+        return True
 
     def _blocked(self, order: OrderState) -> EndCause | None:
         """Say why an order may not go to the broker at this moment."""

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from contracts.base import Event
 from contracts.broker import BrokerLinkChanged, Throttled
 from contracts.codec import JournalEvent
-from contracts.controls import BreakAccepted, KillEngaged
+from contracts.controls import BreakAccepted, KillEngaged, KillReleased
 from contracts.decisions import Decision
 from contracts.enums import Action, EndCause, Outcome
 from contracts.ids import EXTERNAL
@@ -149,10 +149,9 @@ class Oms:
             self._desk.has_read_to()
 
     def _after_event(self, seq: int, event: JournalEvent) -> None:
-        heard = self._kill.read(event)
         match event:
-            case KillEngaged():
-                self._proof.owe(event, seq, heard)
+            case KillEngaged() | KillReleased():
+                self._after_word(seq, event)
             case OrderEvent(order_id=order_id):
                 self._desk.has_read(seq, order_id)
                 if self._live and isinstance(event, _MOVES_TOTALS) and self._breaks.concerns(order_id):
@@ -166,6 +165,12 @@ class Oms:
                     self._carry_out(event)
             case _:
                 pass
+
+    def _after_word(self, seq: int, event: KillEngaged | KillReleased) -> None:
+        if isinstance(event, KillReleased):
+            self._kill.read_release(event)
+        else:
+            self._proof.owe(event, seq, self._kill.read(event))
 
     def _carry_out(self, decision: Decision) -> None:
         order_id = decision.order_id

@@ -93,6 +93,18 @@ TOLD: list[Message] = [
         positions_left=0,
         detail="asked 4 times",
     ),
+    KillVerified(
+        epoch=5,
+        at=AT,
+        scope=Scope("account"),
+        mode=KillMode.BLOCK_NEW,
+        engaged_seq=813,
+        blocked_after_ms=Decimal("0.702"),
+        flat_after_ms=None,
+        orders_left=3,
+        positions_left=1,
+        silent_after_ms=Decimal("3.702"),
+    ),
     AssetsObserved(
         epoch=5,
         at=AT,

@@ -1,7 +1,11 @@
 """The journal as a person reads it."""
 
-import pytest
+from decimal import Decimal
 
+import pytest
+from msgspec.structs import replace
+
+from contracts.broker import KillVerified
 from contracts.codec import JournalEvent
 from contracts.controls import KillEngaged
 from services.cli.lines import BAD, GOOD, QUIET, amount, line_of, terms_text, text_of
@@ -33,6 +37,17 @@ def test_the_kill_switch_stands_out() -> None:
     event = story.kill("strange fills")[1]
     assert isinstance(event, KillEngaged)
     assert text_of(event) == ("KILL SWITCH block_new for account by _operator: strange fills", f"bold {BAD}")
+
+
+def test_the_times_of_a_kills_proof_all_count_from_its_word() -> None:
+    unproved = next(event for event in samples.EVENTS if isinstance(event, KillVerified))
+    text, style = text_of(replace(unproved, silent_after_ms=Decimal("3.204"), positions_left=2))
+    assert text == (
+        "kill switch flatten for agent.demo (journal 812): "
+        "blocked after 1.204 ms, silent after 3.204 ms, done after 641.204 ms, 0 orders and 2 positions are there"
+    )
+    assert style == f"bold {GOOD}"
+    assert "blocked after 1.204 ms, silence not proved, done" in text_of(unproved)[0]
 
 
 def test_housekeeping_stays_quiet() -> None:

@@ -142,12 +142,13 @@ async def test_the_proof_of_a_kill_is_shown_with_its_switch(world: World):
         flat_after_ms=Decimal(640),
         orders_left=0,
         positions_left=0,
+        silent_after_ms=Decimal("2.8"),
     )
     await world.tell(proof, subjects.broker(PAPER))
 
     shown = (await world.call("GET", "/v1/state")).json()["kill"]["proof"]
 
-    assert (shown["blocked_after_ms"], shown["flat_after_ms"]) == ("0.8", "640")
+    assert (shown["blocked_after_ms"], shown["silent_after_ms"], shown["flat_after_ms"]) == ("0.8", "2.8", "640")
     assert (shown["orders_left"], shown["positions_left"], shown["engaged_seq"]) == (0, 0, seq)
 
 

@@ -99,7 +99,7 @@ async def test_an_oms_that_starts_under_an_unproved_kill_proves_it():
     world.clock.advance(timedelta(milliseconds=700))
     async with world.running():
         (told,) = await proofs(world)
-    assert told.blocked_after_ms is None
+    assert (told.blocked_after_ms, told.silent_after_ms) == (None, None)
     assert told.flat_after_ms is not None
     assert told.flat_after_ms >= Decimal(700)
     async with world.running():
