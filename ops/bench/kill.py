@@ -2,7 +2,8 @@
 
 Agents state intents all the while. What counts as the end of the block is the last order whose bytes reached the
 simulator after the word was on its way; where none came after it, the block took no longer than the word's own
-publish. Both stand on this machine's monotonic clock.
+publish. Both stand on this machine's monotonic clock. An order that came after the OMS's proof says that nothing came
+any more is no figure but a defect.
 """
 
 import asyncio
@@ -106,13 +107,24 @@ async def _trials(link: Client, count: int) -> list[_Trial]:
 
 def _figures(trials: list[_Trial], arrived_ns: list[int]) -> list[Figure]:
     at_broker = [_blocked_us(trial, arrived_ns) for trial in trials]
-    by_oms = [float(Decimal(trial.proof["blocked_after_ms"]) * 1000) for trial in trials]
+    shut = [_told_us(trial, "blocked_after_ms") for trial in trials]
+    silent = [_told_us(trial, "silent_after_ms") for trial in trials]
+    if any(late > proved for late, proved in zip(at_broker, silent, strict=True)):
+        raise RuntimeError("an order came to the broker after the proof that none does")
     stored = [(trial.acked_ns - trial.sent_ns) / _NS_PER_US for trial in trials]
     return [
         figure("kill → last order bytes at the broker", at_broker, "budget p99 2,000"),
-        figure("kill → the OMS's gate is shut", by_oms, "budget p99 2,000"),
+        figure("kill → the OMS's gate is shut", shut, "budget p99 2,000"),
+        figure("kill → all sent before is answered", silent),
         figure("kill → stored in the journal", stored),
     ]
+
+
+def _told_us(trial: _Trial, name: str) -> float:
+    """Give one of the times that the OMS proved."""
+    if trial.proof[name] is None:
+        raise RuntimeError(f"a kill without {name}: {trial.proof['detail']}")
+    return float(Decimal(trial.proof[name]) * 1000)
 
 
 def _blocked_us(trial: _Trial, arrived_ns: list[int]) -> float:
