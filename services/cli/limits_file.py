@@ -1,4 +1,4 @@
-"""Limits out of a file: TOML or JSON, whole or in part, in the names of the settings file; mandates to be tried."""
+"""Limits out of a file: TOML or JSON, whole or in part, in the names of the settings file; and what else is tried."""
 
 import tomllib
 from collections.abc import Mapping
@@ -13,37 +13,43 @@ from contracts.mandates import Mandate
 from contracts.scopes import Scope
 from services.cli.outcome import UsageError
 from services.cli.supposed_mandates import mandates_in
+from services.cli.whatif_thresholds import thresholds_in
+from services.risk.whatif_regimes import ThresholdsTried
 from services.runtime.limit_settings import FIRM_TABLE, LAYER_TABLES, load_layers
 from services.runtime.mandate_form import MandateError
+from services.runtime.regime_settings import REGIME_TABLE
 from services.runtime.setting_values import SettingsError, limit_value
 
 _KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitSet)}
 _LAYER_KINDS = {field.name: field.type for field in msgspec.structs.fields(LimitOverride)}
 _LIMITS, _MANDATES = "limits", "mandates"
 _LAYERS = (FIRM_TABLE, *LAYER_TABLES)
-_TABLES = (_LIMITS, *_LAYERS, _MANDATES)
+_TABLES = (_LIMITS, *_LAYERS, _MANDATES, REGIME_TABLE)
 
 
 class Proposed(NamedTuple):
-    """Limits, layers and mandates to be tried, in place of those that stand; no mandate is a revoked one."""
+    """What is to be tried in place of what stands; no mandate is a revoked one, no thresholds are those of then."""
 
     limits: dict[str, Any]
     layers: Mapping[Scope, LimitOverride]
     mandates: Mapping[AgentId, Mandate | None]
+    thresholds: ThresholdsTried | None
 
 
 def proposed_in(path: Path) -> Proposed:
-    """Read the account's limits and the layers of a file in the form of the settings file, and its mandates."""
+    """Read limits, layers and thresholds of a file in the form of the settings file, and its mandates."""
     table = _read(path)
     flat = _flat(path, table)
     try:
         layers = load_layers({name: given for name, given in table.items() if name in _LAYERS})
         mandates = mandates_in(table.get(_MANDATES, {}))
-    except (SettingsError, MandateError, AttributeError) as error:
+        thresholds = thresholds_in(table.get(REGIME_TABLE, {}))
+    except (SettingsError, MandateError, UsageError, AttributeError) as error:
         raise UsageError(f"{path}: {error}") from error
-    if not flat and not layers and not mandates:
-        raise UsageError(f"{path} names no limit and no mandate; for example: max_order_notional_usd = 2500")
-    return Proposed(_values(path, flat, _KINDS), layers, mandates)
+    if not flat and not layers and not mandates and thresholds is None:
+        told = "names no limit and no mandate, nor a threshold of [regime]"
+        raise UsageError(f"{path} {told}; for example: max_order_notional_usd = 2500")
+    return Proposed(_values(path, flat, _KINDS), layers, mandates, thresholds)
 
 
 def _flat(path: Path, table: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`lockgate whatif`: the same stretch of the journal, decided under other limits and mandates."""
+"""`lockgate whatif`: the same stretch of the journal, decided under other limits, mandates and regime thresholds."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec.structs import asdict
 
 from contracts import subjects
 from contracts.controls import LimitsProposed
@@ -19,6 +20,7 @@ from services.cli.points import Stretch, stretch_of
 from services.cli.source import HERE, Source, events_of, opened
 from services.cli.terminal import AsJson, console, say_json
 from services.risk.whatif import WhatIf
+from services.risk.whatif_regimes import ThresholdsTried
 from services.risk.whatif_report import Both, Flip, WhatIfReport, summary_of
 from services.runtime.clock import SystemClock
 from services.runtime.jetstream import JetStreamJournal
@@ -36,7 +38,7 @@ def whatif(
     source: Source = HERE,
     as_json: AsJson = False,
 ) -> int:
-    """Decide a stretch of the journal again with other limits or mandates, and say what would have been different.
+    """Decide a stretch of the journal again with other limits, and say what would have been different.
 
     Which decisions flip, what bound how often, the peak exposure and the profit against what happened. What is
     assumed of fills that never were is said with the answer. Nothing is changed; with `--propose` the limits are put
@@ -48,6 +50,8 @@ def whatif(
     lockgate whatif --limits tighter.toml --from 2026-11-23 --to 2026-11-24 --json
     echo 'mandates.demo.symbols = ["AAPL"]' > narrow.toml
     lockgate whatif --limits narrow.toml
+    echo 'regime.spread_max_bps = 20' > calm.toml
+    lockgate whatif --limits calm.toml
     lockgate whatif --limits tighter.toml --propose "Monday's orders were too large"
     ```
 
@@ -56,6 +60,7 @@ def whatif(
             (`[firm]`, `[agents.NAME]`, `[strategies.NAME]`, `[symbols.SYMBOL]`); what it does not name stays. A
             `[mandates.AGENT]` in the form of `mandate grant --file` stands in place of that agent's mandate for the
             whole stretch, and does not expire unless it says when; with `revoked = true` the agent has none.
+            `[regime]` with `quote_age_max_ms` or `spread_max_bps` tries other thresholds of UNTRADEABLE.
         propose: Put these limits on the record as a proposal, for this reason.
         from_: Begin at this sequence or time; with the first event when left out.
         to: End at this sequence or time.
@@ -79,6 +84,8 @@ def _reason(propose: str, source: Source, to: str | None, proposed: Proposed) ->
         raise UsageError("a proposal is of the account's limits: set layers with `lockgate limits set`")
     if proposed.mandates:
         raise UsageError("a proposal is of the account's limits: grant mandates with `lockgate mandate grant`")
+    if proposed.thresholds is not None:
+        raise UsageError("a proposal is of the account's limits: set thresholds in [regime] of the settings file")
     if to is not None:
         raise UsageError("a proposal changes the limits that hold now, so it is weighed up to now: leave --to out")
     if source.journal is not None:
@@ -89,7 +96,8 @@ def _reason(propose: str, source: Source, to: str | None, proposed: Proposed) ->
 async def _asked(source: Source, proposed: Proposed, stretch: Stretch, propose: str | None = None) -> WhatIfReport:
     async with opened(source) as journal:
         first_seq = await _first_seq(journal, stretch)
-        asked = WhatIf(journal.account, proposed.limits, first_seq, proposed.layers, proposed.mandates)
+        limits, layers, mandates, thresholds = proposed
+        asked = WhatIf(journal.account, limits, first_seq, layers, mandates, thresholds)
         async for told in events_of(journal, "deciding again"):
             if stretch.is_over(told.seq, told.event):
                 break
@@ -121,6 +129,8 @@ def paragraphs(found: WhatIfReport) -> Iterator[Styled]:
     """Tell a report to a person."""
     yield f"sequences {found.first_seq} to {found.last_seq}: {found.decisions} decisions made again with", "bold"
     yield from ((f"  {one.path} {one.after} instead of {one.before}", "") for one in found.changes)
+    if found.thresholds is not None:
+        yield _tried(found.thresholds, found.other_regimes), ""
     yield f"{len(found.flips)} decisions flip", "bold"
     yield from (_flip(one) for one in found.flips)
     if found.consequences:
@@ -135,6 +145,11 @@ def paragraphs(found: WhatIfReport) -> Iterator[Styled]:
     yield f"  {found.orders_left_out} orders left out, {found.orders_assumed} assumed", ""
     yield "assumed", "bold"
     yield from ((f"  {told}", "dim") for told in found.assumptions)
+
+
+def _tried(thresholds: ThresholdsTried, other_regimes: int) -> str:
+    named = [f"{name} {value}" for name, value in asdict(thresholds).items() if value is not None]
+    return f"  regime thresholds tried: {', '.join(named)}; {other_regimes} decisions see another regime"
 
 
 def _flip(one: Flip) -> Styled:

@@ -1,4 +1,4 @@
-"""Decide a stretch of the journal again under other limits or mandates: what flips, what bound, what it had cost.
+"""Decide a stretch of the journal again under other limits, mandates or thresholds: what flips, and what it had cost.
 
 Pure. Two accounts are folded side by side: the one that was, and the one that would have been. What the broker would
 have done to an order that it never saw nobody can know; `ASSUMPTIONS` says what is taken for granted instead.
@@ -41,6 +41,7 @@ from services.risk.assumed_fills import assumed_end, assumed_events
 from services.risk.decider import Stamp, decide
 from services.risk.rederive import stated_in
 from services.risk.valuation import Marks, Peaks, peaks_after, profit_usd
+from services.risk.whatif_regimes import RegimesTried, ThresholdsTried
 from services.risk.whatif_report import Flip, Side, Stretch, WhatIfReport, flip_of, report
 
 RISK_STATED = 0
@@ -58,12 +59,14 @@ class WhatIf:
         first_seq: int = 1,
         layers: Mapping[Scope, LimitOverride] = NO_LAYERS,
         mandates: Mapping[AgentId, Mandate | None] = NO_MANDATES,
+        thresholds: ThresholdsTried | None = None,
     ) -> None:
         """Prepare to decide again from a sequence on, with these in place of what held; no mandate: revoked."""
         self._account = account_id
         self._overrides = overrides
         self._layers = layers
         self._mandates = mandates
+        self._regimes = RegimesTried(thresholds)
         self._first_seq = first_seq
         self._last_seq = 0
         self._fence: Fence = OPEN_FENCE
@@ -101,6 +104,7 @@ class WhatIf:
             self._flips,
             Side(self._before, self._peaks[0], gains[0], self._bound[0], len(self._dropped)),
             Side((would.limits, would.standing), self._peaks[1], gains[1], self._bound[1], len(self._assumed)),
+            self._regimes,
         )
 
     @property
@@ -109,6 +113,8 @@ class WhatIf:
         return self._other(self._was.limits) if self._would is None else self._would.limits
 
     def _fold(self, seq: int, event: JournalEvent) -> None:
+        if isinstance(event, Decision):
+            self._regimes.hear(event.evidence)
         if self._would is None and seq >= self._first_seq:
             self._begin()
         would = self._would
@@ -146,7 +152,7 @@ class WhatIf:
             return would  # nothing came of it, and nothing would have
         self._decisions += 1
         stamp = Stamp(stored.epoch, stored.code_version, stored.state_seq)
-        again = decide(would, stated_in(stored, self._account), stored.evidence, stamp)
+        again = decide(would, stated_in(stored, self._account), self._regimes.evidence(stored.evidence), stamp)
         flip = flip_of(seq, stored, again, follows=self._follows(stored, again))
         if flip is not None:
             self._flips.append(flip)

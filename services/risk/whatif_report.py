@@ -21,6 +21,7 @@ from projections.standing import Standing
 from projections.trail import subject_of
 from services.risk.assumed_fills import ASSUMPTIONS
 from services.risk.valuation import Peaks
+from services.risk.whatif_regimes import ASSUMED_OF_REGIMES, RegimesTried, ThresholdsTried
 
 _SHOWN = Decimal("0.000001")
 type Bounds = tuple[LimitSet | None, Standing]
@@ -59,7 +60,10 @@ class Both(Value, frozen=True, kw_only=True):
 
 
 class WhatIfReport(Value, frozen=True, kw_only=True):
-    """The whole answer; `flips` are the decisions that the limits and mandates themselves turned."""
+    """The whole answer; `flips` are the decisions that the limits, mandates and thresholds themselves turned.
+
+    `thresholds` are those of regimes that were tried, `other_regimes` the decisions that see another regime for it.
+    """
 
     account: AccountId
     first_seq: int
@@ -74,6 +78,8 @@ class WhatIfReport(Value, frozen=True, kw_only=True):
     profit: Both
     orders_left_out: int
     orders_assumed: int
+    thresholds: ThresholdsTried | None = None
+    other_regimes: int = 0
     assumptions: tuple[str, ...] = ASSUMPTIONS
 
 
@@ -116,14 +122,14 @@ def flip_of(seq: int, stored: Decision, again: Decision, *, follows: bool) -> Fl
     )
 
 
-def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> WhatIfReport:
+def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side, regimes: RegimesTried) -> WhatIfReport:
     """Put the report together from both accounts."""
     codes = [code for code in DenialCode if code in was.bound or code in would.bound]
     return WhatIfReport(
         account=stretch.account,
         first_seq=stretch.first_seq,
         last_seq=stretch.last_seq,
-        changes=_changes(was.bounds, would.bounds),
+        changes=(*_changes(was.bounds, would.bounds), *regimes.changes()),
         decisions=stretch.decisions,
         flips=tuple(flip for flip in flips if not flip.consequence),
         consequences=tuple(flip for flip in flips if flip.consequence),
@@ -133,6 +139,9 @@ def report(stretch: Stretch, flips: Sequence[Flip], was: Side, would: Side) -> W
         profit=_both(was.profit_usd, would.profit_usd),
         orders_left_out=was.own_orders,
         orders_assumed=would.own_orders,
+        thresholds=regimes.tried,
+        other_regimes=regimes.turned,
+        assumptions=ASSUMPTIONS if regimes.tried is None else (*ASSUMPTIONS, *ASSUMED_OF_REGIMES),
     )
 
 
