@@ -27,13 +27,12 @@ class CheckpointFiles:
         """Add one line; it is on the disk when this returns."""
         self.folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
         path = self.folder / f"{self._account}.{checkpoint.number // CHECKPOINTS_PER_FILE:06d}.jsonl"
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_MODE)
-        try:
-            _cut_torn_line(file, path)
-            os.write(file, encode(checkpoint) + b"\n")
-            os.fsync(file)
-        finally:
-            os.close(file)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_MODE)
+        with os.fdopen(descriptor, "ab") as file:
+            _cut_torn_line(descriptor, path)
+            file.write(encode(checkpoint) + b"\n")
+            file.flush()  # all of it, or an error: a bare write may stop half-way and say so in a number
+            os.fsync(descriptor)
 
     def all(self) -> list[SignedCheckpoint]:
         """Read them all, oldest first; raise `CheckpointFaultError` on a line that is none."""

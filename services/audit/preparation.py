@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
+from io import BufferedWriter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -120,18 +121,26 @@ async def _rows(
 
 async def _prepare(order: _Order) -> None:
     gc.disable()  # what is read makes no cycles
-    address, out = order.address, sys.stdout.buffer
+    address = order.address
     connection = await connect(address.url, address.user, address.seed, reconnect=False)
     trail, rows = TrailState(chain=genesis(address.account)), list[TrailCells]()
-    async for recorded in catch_up(JetStreamJournal(connection, address.account), 0, order.upto_seq):
-        trail, cells = place(trail, link_of(recorded), recorded.event, recorded.at)
-        rows.append(cells)
-        if len(rows) == BATCH_ROWS or recorded.seq == order.upto_seq:
-            written = _encoder.encode(rows)
-            out.write(len(written).to_bytes(LENGTH_BYTES, "big") + written)
-            rows = []
-    out.flush()
+    with output() as out:
+        async for recorded in catch_up(JetStreamJournal(connection, address.account), 0, order.upto_seq):
+            trail, cells = place(trail, link_of(recorded), recorded.event, recorded.at)
+            rows.append(cells)
+            if len(rows) == BATCH_ROWS or recorded.seq == order.upto_seq:
+                written = _encoder.encode(rows)
+                out.write(len(written).to_bytes(LENGTH_BYTES, "big") + written)
+                rows = []
     await connection.close()
+
+
+def output() -> BufferedWriter:
+    """Open the standard output so that a write takes all it is given.
+
+    What Python opens does not when PYTHONUNBUFFERED is set: a signal in the middle of a write loses the rest of it.
+    """
+    return os.fdopen(sys.stdout.fileno(), "wb", closefd=False)
 
 
 if __name__ == "__main__":

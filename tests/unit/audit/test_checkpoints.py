@@ -1,5 +1,8 @@
 """Signed checkpoints: when one is due, what the next one says, and what no forger can make of them."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.audit import SignedCheckpoint
+from contracts.codec import encode
 from contracts.ids import AccountId
 from projections.chain import Link, extend, genesis
 from services.audit.checkpoint_files import CheckpointFiles
@@ -23,6 +27,23 @@ from services.audit.checkpoints import (
 from services.audit.signing import KeyFaultError, Signer, key_path, public_key_path, signer_of, trusted_key
 
 PAPER = AccountId("paper")
+ENVIRON = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+FULL = 3
+KEEP_ON_A_FULL_DISK = f"""
+import resource, sys
+from pathlib import Path
+from contracts.audit import SignedCheckpoint
+from msgspec import json
+from services.audit.checkpoint_files import CheckpointFiles
+folder = Path(sys.argv[1])
+files, one = CheckpointFiles(folder, "paper"), json.decode((folder / "second").read_bytes(), type=SignedCheckpoint)
+size = (folder / "paper.000000.jsonl").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, size + 10))
+try:
+    files.keep(one)
+except OSError:
+    sys.exit({FULL})
+"""
 AT = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 LINKS = [Link(seq=seq, subject="acct.paper.control", body=b"%d" % seq) for seq in range(1, 10)]
 
@@ -151,3 +172,13 @@ def test_the_trusted_key_is_the_one_given_or_the_homes_own(tmp_path: Path):
     for given in ("zz" * 32, str(tmp_path / "nowhere")):
         with pytest.raises(KeyFaultError):
             trusted_key(given, tmp_path)
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_an_error_and_not_half_a_line(signer: Signer, tmp_path: Path):
+    first, second = signed_row(signer, 4, 9)
+    CheckpointFiles(tmp_path, PAPER).keep(first)
+    (tmp_path / "second").write_bytes(encode(second))
+    tried = subprocess.run([sys.executable, "-P", "-c", KEEP_ON_A_FULL_DISK, tmp_path], env=ENVIRON, check=False)
+    assert tried.returncode == FULL
+    CheckpointFiles(tmp_path, PAPER).keep(second)
+    assert CheckpointFiles(tmp_path, PAPER).all() == [first, second]
