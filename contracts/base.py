@@ -9,11 +9,15 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with its zone; without one it would name no moment, and could not be compared with one that has."""
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a message that is never sent alone."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a message that is never sent alone.
+
+    Neither it nor a message is looked at by the collector of cycles: what is frozen and made from its parts up holds
+    none, and a journal is millions of them.
+    """
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
     """Anything that travels on its own; its wire name is an explicit tag with a version."""
 
 

@@ -14,6 +14,7 @@ from contracts.reasons import Reason
 
 NO_INTENT = msgspec.Raw(b"null")
 """Stands where an intent's bytes were not JSON."""
+NO_CHECKS = msgspec.Raw(b"[]")
 
 
 class Check(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +25,10 @@ class Check(Value, frozen=True, kw_only=True, omit_defaults=True):
     value: Decimal | None = None
     limit: Decimal | None = None
     note: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_checks_decoder = msgspec.json.Decoder(tuple[Check, ...])
 
 
 class Headroom(Value, frozen=True, kw_only=True):
@@ -91,7 +96,8 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     risk itself stated the intent, to flatten), from which risk goes on after a restart. `order_ids` are the orders
     that an approved cancel of all names. `on_behalf_of` is the agent whose held intent an operator let go: the order
     is that agent's. `digest` tells equal bodies of denied intents from others, `held_until` how long an intent
-    waits for a person. `layers_version` counts what changed layers and mandates.
+    waits for a person. `layers_version` counts what changed layers and mandates. `checks` holds every control as it
+    was applied, unread until somebody asks (`checks_of`): whoever folds a journal does not.
     """
 
     agent: AgentId
@@ -103,7 +109,7 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     reason: Reason | None = None
     terms: OrderTerms | None = None
     reservation: Reservation | None = None
-    checks: tuple[Check, ...] = ()
+    checks: msgspec.Raw = msgspec.field(default_factory=lambda: NO_CHECKS)
     headroom: Headroom = Headroom()
     evidence: Evidence
     state_seq: int
@@ -119,3 +125,13 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     held_until: Moment | None = None
     intent: msgspec.Raw = msgspec.field(default_factory=lambda: NO_INTENT)
     malformed: bytes | None = None
+
+
+def written(checks: tuple[Check, ...]) -> msgspec.Raw:
+    """Write checks as a decision holds them."""
+    return msgspec.Raw(_encoder.encode(checks))
+
+
+def checks_of(decision: Decision) -> tuple[Check, ...]:
+    """Read the checks of a decision; raise `msgspec.ValidationError` when they are none."""
+    return _checks_decoder.decode(decision.checks)

@@ -28,4 +28,5 @@ def with_order(recent: Recent, at: datetime, terms: OrderTerms) -> Recent:
 def repeats(recent: Recent, at: datetime, terms: OrderTerms, window_ms: int) -> tuple[int, ...]:
     """Give how long ago (ms) the same order was approved within a window, the longest first."""
     now, wanted = (at - _BEGINNING) // _MS, asked(terms)
-    return tuple(now - then for then, what in recent if now - then < window_ms and what == wanted)
+    found = [now - then for then, what in recent if now - then < window_ms and what == wanted]
+    return tuple(found)

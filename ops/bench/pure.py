@@ -21,7 +21,7 @@ from contracts.broker import (
 )
 from contracts.codec import JournalEvent
 from contracts.controls import LimitsSet, MandateGranted
-from contracts.decisions import Evidence
+from contracts.decisions import Evidence, checks_of
 from contracts.enums import Outcome, Regime
 from contracts.ids import AccountId, AgentId, IntentId, Symbol
 from contracts.limits import COUNT_MAX, LimitSet
@@ -154,7 +154,7 @@ def decisions(open_orders: int, count: int = 5_000) -> Figure:
     """Time `decide` from the intent's bytes to the decision's, with so many orders open and 200 positions."""
     state, evidence = _state(open_orders), _evidence()
     intents = [_stated(number) for number in range(count)]
-    checks = len(decide(state, intents[0], evidence, STAMP).checks)
+    checks = len(checks_of(decide(state, intents[0], evidence, STAMP)))
     gc.collect()
     gc.freeze()
     times_us: list[float] = []

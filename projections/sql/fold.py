@@ -106,7 +106,7 @@ class Fold:
 
     def _model(self, cells: TrailCells, event: JournalEvent, before: OrderState | None, moved: Moved | None) -> None:
         if isinstance(event, Decision):
-            self._changes.add(tables.DECISIONS, rows.of_decision(event, cells.seq, cells.body, cells.symbol))
+            self._changes.add(tables.DECISIONS, rows.of_decision(event, cells.seq, cells.symbol))
         elif isinstance(event, AccountObserved):
             self._changes.add(tables.ACCOUNT_SNAPSHOTS, rows.of_account(event, cells.seq))
         elif cells.subject.split(".", 3)[_KIND_TOKEN] in _CONTROL_KINDS:

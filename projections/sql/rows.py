@@ -43,17 +43,6 @@ class Execution(NamedTuple):
     realized_usd: Decimal
 
 
-class _DecisionParts(msgspec.Struct):
-    """The parts of a decision that are kept as they stand in the journal."""
-
-    reason: msgspec.Raw = msgspec.Raw(b"null")
-    checks: msgspec.Raw = msgspec.Raw(b"[]")
-    headroom: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-_parts = msgspec.json.Decoder(_DecisionParts)
-
-
 def time_text(at: datetime) -> str:
     """Write a moment in UTC, in the one form that SQLite's tables use, so that text order is time order.
 
@@ -200,9 +189,9 @@ def of_pnl(day: date, symbol: Symbol, pnl: DayPnl, seq: int) -> Row:
     )
 
 
-def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -> Row:
-    """Write a decision; its parts that are lists stay as they stand in the journal."""
-    parts, evidence, terms = _parts.decode(body), decision.evidence, decision.terms
+def of_decision(decision: Decision, seq: int, symbol: str | None) -> Row:
+    """Write a decision; its parts stay in the form that they have in the journal."""
+    evidence, terms = decision.evidence, decision.terms
     return (
         seq,
         time_text(evidence.decided_at),
@@ -223,9 +212,9 @@ def of_decision(decision: Decision, seq: int, body: bytes, symbol: str | None) -
         decision.state_seq,
         decision.limits_version,
         decision.code_version,
-        None if decision.reason is None else bytes(parts.reason).decode(),
-        bytes(parts.checks).decode(),
-        bytes(parts.headroom).decode(),
+        None if decision.reason is None else _json.encode(decision.reason).decode(),
+        bytes(decision.checks).decode(),
+        _json.encode(decision.headroom).decode(),
     )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from contracts.decisions import Check, Decision, Headroom
+from contracts.decisions import Check, Decision, Headroom, checks_of
 from contracts.enums import Outcome
 from contracts.market import Quote
 from projections.positions import Position
@@ -42,7 +42,7 @@ def _decided(decision: Decision, row: TrailEvent) -> Iterator[Styled]:
     evidence = decision.evidence
     waited_ms = (evidence.decided_at - evidence.received_at).total_seconds() * 1000
     yield f"decided at {_moment(evidence.decided_at)}, {waited_ms:.1f} ms after it was stored", HEADING
-    for check in decision.checks:
+    for check in checks_of(decision):
         yield _check(check)
     yield from _evidence(decision)
     text, style = text_of(decision)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.decisions import Decision, Headroom
+from contracts.decisions import Decision, Headroom, checks_of
 from contracts.enums import Outcome
 from contracts.ids import AccountId, OrderId, Symbol, order_id_for
 from contracts.values import DECIMALS_MAX, plain
@@ -72,7 +72,7 @@ def intent_story(decided: Decided, state: AccountState, account: AccountId) -> I
         limits_version=decision.limits_version,
         valid_until=decision.valid_until,
         terms=decision.terms,
-        checks=decision.checks,
+        checks=checks_of(decision),
         order_ids=decision.order_ids,
         held_until=decision.held_until,
         order=_order(order_id, state),
@@ -120,7 +120,7 @@ def cancel_all_answer(decided: Decided, *, repeated: bool) -> CancelAllAnswer:
         status=STATUS[decision.outcome],
         intent_id=decision.intent_id,
         order_ids=decision.order_ids,
-        more=bool(decision.checks),
+        more=bool(checks_of(decision)),
         reason=decision.reason,
         decision_seq=seq,
         message=_message(decision, repeated=repeated),
@@ -185,13 +185,13 @@ def _risk(decision: Decision) -> RiskAnswer:
 
 def _failed_check(decision: Decision) -> str | None:
     """Name the first control that failed; a malformed intent fails before any control, by its code alone."""
-    failed = next((check.name for check in decision.checks if not check.passed), None)
+    failed = next((check.name for check in checks_of(decision) if not check.passed), None)
     return failed or (decision.reason.code.lower() if decision.reason is not None else None)
 
 
 def _order_rate_limit(decision: Decision) -> int | None:
     """Find the rate that held when the decision was made, so that a repeat answers the same."""
-    limit = next((check.limit for check in decision.checks if check.name == "order_rate"), None)
+    limit = next((check.limit for check in checks_of(decision) if check.name == "order_rate"), None)
     return None if limit is None else int(limit)
 
 

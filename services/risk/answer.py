@@ -15,7 +15,7 @@ SHOWN_CHARS = 200
 MS = timedelta(milliseconds=1)
 
 
-class Stated(msgspec.Struct, frozen=True):
+class Stated(msgspec.Struct, frozen=True, gc=False):
     """An intent as it reached risk: who stated it (the server vouched for that), its bytes and its place."""
 
     account: AccountId
@@ -29,7 +29,7 @@ class Stated(msgspec.Struct, frozen=True):
     """A person has seen it, so that none is asked."""
 
 
-class Stamp(msgspec.Struct, frozen=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """Who decides, and how far it had read."""
 
     epoch: int
@@ -37,7 +37,7 @@ class Stamp(msgspec.Struct, frozen=True):
     state_seq: int
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is said to one intent, before it is put on the record."""
 
     action: Action | None = None

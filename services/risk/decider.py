@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.codec import UndecodableError, decode_intent, is_recordable
-from contracts.decisions import NO_INTENT, Decision, Evidence, Headroom
+from contracts.decisions import NO_INTENT, Decision, Evidence, Headroom, written
 from contracts.enums import Action, Outcome
 from contracts.intents import (
     ApprovalIntent,
@@ -163,7 +163,7 @@ def _record(state: AccountState, stated: Stated, evidence: Evidence, stamp: Stam
         reason=advised(answer.reason),
         terms=answer.terms,
         reservation=answer.reservation,
-        checks=answer.checks,
+        checks=written(answer.checks),
         headroom=answer.headroom or _headroom(state, evidence),
         evidence=evidence,
         state_seq=stamp.state_seq,

@@ -27,7 +27,7 @@ _OPENING_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OTO})
 _NOTHING_YET = Counted(ZERO, ZERO)
 
 
-class Situation(msgspec.Struct, frozen=True, kw_only=True):
+class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order's terms against one state: the worst price (USD per share), exposure without it and with it.
 
     `quote` is the evidence's quote if it can be believed: of this symbol and sane, though perhaps old. `order` is

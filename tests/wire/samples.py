@@ -15,7 +15,7 @@ from contracts.controls import (
     LimitsSet,
     WhatIfSummary,
 )
-from contracts.decisions import Adjustment, Check, Decision, Evidence, Headroom, Reservation, Sizing
+from contracts.decisions import Adjustment, Check, Decision, Evidence, Headroom, Reservation, Sizing, written
 from contracts.enums import (
     Action,
     BreakKind,
@@ -130,9 +130,11 @@ DECISIONS: list[Message] = [
             notional_usd=Decimal("1891.20"),
             reduces=False,
         ),
-        checks=(
-            Check(name="kill_switch", passed=True),
-            Check(name="order_notional", passed=True, value=Decimal("1891.20"), limit=Decimal(5000)),
+        checks=written(
+            (
+                Check(name="kill_switch", passed=True),
+                Check(name="order_notional", passed=True, value=Decimal("1891.20"), limit=Decimal(5000)),
+            )
         ),
         headroom=Headroom(
             position_usd=Decimal("8108.80"),
@@ -168,7 +170,7 @@ DECISIONS: list[Message] = [
             retry_after_ms=1000,
             needs_human=True,
         ),
-        checks=(Check(name="quote_age", passed=False, note="there is no quote for AAPL"),),
+        checks=written((Check(name="quote_age", passed=False, note="there is no quote for AAPL"),)),
         evidence=Evidence(received_at=AT, decided_at=AT, trading_day=DAY),
         state_seq=812,
         limits_version=3,

@@ -8,7 +8,7 @@ import msgspec
 
 from contracts import subjects
 from contracts.codec import JournalEvent, decode_intent
-from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation
+from contracts.decisions import Check, Decision, Evidence, Headroom, Reservation, written
 from contracts.enums import Action, OrderType, Outcome, Side
 from contracts.ids import OPERATOR, OrderId, order_id_for
 from contracts.intents import (
@@ -167,7 +167,7 @@ def _submit(blank: Decision, intent: SubmitIntent, order_id: OrderId) -> Decisio
         too_large = denied(
             blank, DenialCode.MAX_ORDER_NOTIONAL, limit=QTY_MAX, attempted=qty, max_acceptable_qty=QTY_MAX
         )
-        return msgspec.structs.replace(too_large, checks=checks)
+        return msgspec.structs.replace(too_large, checks=written(checks))
     terms = OrderTerms(
         symbol=intent.symbol,
         side=intent.side,
@@ -186,7 +186,7 @@ def _submit(blank: Decision, intent: SubmitIntent, order_id: OrderId) -> Decisio
         blank,
         outcome=Outcome.APPROVED,
         order_id=order_id,
-        checks=(_rate(),),
+        checks=written((_rate(),)),
         terms=terms,
         reservation=_reservation(terms, intent.limit_price or PRICE),
     )

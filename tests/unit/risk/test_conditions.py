@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from contracts.decisions import Decision
+from contracts.decisions import Decision, checks_of
 from contracts.enums import Outcome
 from contracts.ids import IntentId, OrderId, Symbol
 from contracts.orders import OrderAcknowledged, OrderCanceled, OrderReplaceRejected
@@ -118,5 +118,5 @@ def test_the_first_condition_that_does_not_hold_is_named_before_any_control() ->
     state = state_of(limits_set(symbol_allowlist=()), observed())
     content = body(if_position="1", if_state_seq=0, expected_price="1", price_tolerance_bps="0", qty="100000")
     decision = answer(state, content)
-    assert (code_of(decision), decision.checks) == (C.POSITION_CHANGED, ())
+    assert (code_of(decision), checks_of(decision)) == (C.POSITION_CHANGED, ())
     assert IntentId("i") == decision.intent_id

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from contracts import codec
 from contracts.broker import BreakFound
 from contracts.controls import KillReleased
-from contracts.decisions import Evidence
+from contracts.decisions import Evidence, checks_of
 from contracts.enums import BreakKind, Outcome, Side
 from contracts.ids import AgentId, OrderId
 from contracts.limits import LimitSet
@@ -247,8 +247,8 @@ def test_the_first_reason_in_precedence_wins_and_all_controls_are_on_record() ->
     decision = answer(state_of(limits_set(symbol_allowlist=()), kill()), body(qty="1000"), evidence())
     assert decision.reason is not None
     assert decision.reason.code is C.KILL_SWITCH
-    assert len(decision.checks) == len(controls_under(LimitSet()))
-    assert sum(not check.passed for check in decision.checks) > 5
+    assert len(checks_of(decision)) == len(controls_under(LimitSet()))
+    assert sum(not check.passed for check in checks_of(decision)) > 5
 
 
 @pytest.mark.parametrize(

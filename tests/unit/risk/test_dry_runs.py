@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.codec import encode
 from contracts.decisions import Decision
 from contracts.enums import Outcome
 from contracts.ids import OrderId
@@ -85,7 +84,7 @@ def test_nothing_follows_from_a_dry_run_anywhere(state: AccountState, fields: di
     assert oms_state.evolve(orders, dry, 99) == orders
     assert to_cancel(dry) == ()
     assert order_from_decision(dry, 99) is None
-    row = dict(zip(DECISIONS.columns, of_decision(dry, 99, encode(dry), "AAPL"), strict=True))
+    row = dict(zip(DECISIONS.columns, of_decision(dry, 99, "AAPL"), strict=True))
     assert (row["order_id"], row["reserved_usd"]) == (None, None)
 
 

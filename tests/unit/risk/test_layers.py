@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.broker import AccountObserved, ObservedPosition
 from contracts.controls import LayerSet
-from contracts.decisions import Decision
+from contracts.decisions import Decision, checks_of
 from contracts.enums import Outcome, Side
 from contracts.ids import AgentId, OrderId
 from contracts.limits import LimitOverride, LimitSet
@@ -132,7 +132,7 @@ def test_an_own_book_bounds_its_owner_and_nobody_else(scope: str, limits: dict[s
 def test_at_its_limit_an_own_book_takes_the_order(limits: dict[str, Any], orders: int):
     decision = answer(after_orders(orders, layer(AGENT, **limits)), MOMO)
     assert decision.outcome is Outcome.APPROVED, decision.reason
-    assert [check.name for check in decision.checks if check.name.startswith("agent.")]
+    assert [check.name for check in checks_of(decision) if check.name.startswith("agent.")]
 
 
 def test_other_agents_orders_count_in_no_own_book():

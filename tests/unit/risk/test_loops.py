@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from contracts.decisions import Decision
+from contracts.decisions import Decision, checks_of
 from contracts.enums import Outcome
 from contracts.ids import OPERATOR, AgentId, IntentId
 from contracts.reasons import DenialCode as C
@@ -50,7 +50,7 @@ def test_the_fourth_of_three_is_stopped_and_told_what_was_wrong_and_for_how_long
     assert talk.codes(3, body()) == TOO_LARGE
     stopped = talk.say(body())
     assert stopped.reason is not None
-    assert (stopped.reason.code, stopped.checks) == (C.LOOP_BREAKER, ())
+    assert (stopped.reason.code, checks_of(stopped)) == (C.LOOP_BREAKER, ())
     assert "MAX_ORDER_NOTIONAL" in stopped.reason.message
     assert (stopped.reason.retryable, stopped.reason.retry_after_ms) == (True, 9_999)
 

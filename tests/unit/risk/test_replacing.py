@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.decisions import Decision
+from contracts.decisions import Decision, checks_of
 from contracts.enums import Action, OrderStatus, Outcome, Side
 from contracts.ids import FillId, OrderId
 from contracts.limits import LimitSet
@@ -84,7 +84,7 @@ def test_a_replace_is_approved_with_the_merged_terms_and_a_reservation_for_them(
     assert (reservation.qty, reservation.price_usd, reservation.notional_usd) == (D(12), D("99.5"), D(1194))
     assert not reservation.reduces
     assert decision.valid_until is not None
-    assert len(decision.checks) == len(controls_under(LimitSet()))
+    assert len(checks_of(decision)) == len(controls_under(LimitSet()))
 
 
 def test_what_is_left_out_stays_as_it_is() -> None:
