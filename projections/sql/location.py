@@ -115,13 +115,13 @@ class _PgBeside(Beside):
     """A schema beside the live one."""
 
     def __init__(self, live: Location, url: str, purpose: Purpose) -> None:
-        self._live = live.schema
+        self._live, self._url = live.schema, url
         self._built = postgres.open_beside(url, f"{live.schema}_{purpose}")
         self._took_place = False
         self.database = self._built
 
     def take_place(self) -> None:
-        postgres.take_place(self._built, self._live)
+        postgres.take_place(self._built, self._live, self._url)
         self._took_place = True
 
     def throw_away(self) -> None:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar
 
 import psycopg
@@ -107,15 +108,18 @@ class PostgresDatabase:
         with _translated(self):
             return self._connection.execute(statement)
 
-    def make_indexes(self) -> None:
-        """Make every index that is missing."""
+    def make_indexes(self, some: Sequence[str] = ()) -> None:
+        """Make every index that is missing, or only some of them."""
         with _translated(self):
-            self._connection.execute(indexes().encode())
+            self._connection.execute("".join(some or indexes()).encode())
 
-    def analyze(self) -> None:
+    def found_by(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Name every table with the columns by which its rows are found."""
+        return self.run(_INDEXED).fetchall()
+
+    def analyze(self, tables: Sequence[tuple[str, Sequence[str]]]) -> None:
         """Tell the planner of what was filled, so far as questions are asked by it."""
-        asked = self.run(_INDEXED).fetchall()
-        for table, columns in asked:
+        for table, columns in tables:
             names = quoting.SQL(", ").join(quoting.Identifier(name) for name in columns)
             self.run(quoting.SQL("ANALYZE {} ({})").format(quoting.Identifier(table), names))
 
@@ -165,10 +169,9 @@ def open_beside(url: str, schema: str) -> PostgresDatabase:
     return _writer(url, schema, fresh=True)
 
 
-def take_place(built: PostgresDatabase, live: str) -> None:
+def take_place(built: PostgresDatabase, live: str, url: str) -> None:
     """Let a finished schema stand where the live one stood; readers see the old one or the new one, never neither."""
-    built.make_indexes()
-    built.analyze()
+    _prepare_for_questions(built, url)
     _grant_reading(built)
     with built.transaction():
         live_name, old_name = quoting.Identifier(live), quoting.Identifier(live + "_old")
@@ -178,6 +181,26 @@ def take_place(built: PostgresDatabase, live: str) -> None:
         run(quoting.SQL("ALTER SCHEMA {} RENAME TO {}").format(live_name, old_name))
         run(quoting.SQL("ALTER SCHEMA {} RENAME TO {}").format(quoting.Identifier(built.schema), live_name))
         run(quoting.SQL("DROP SCHEMA {} CASCADE").format(old_name))
+
+
+def _prepare_for_questions(built: PostgresDatabase, url: str) -> None:
+    """Make indexes and statistics over two connections, each half of them: the server works on both at once."""
+    with closing(_colleague(built, url)) as colleague, ThreadPoolExecutor(max_workers=2) as threads:
+        for work, items in ((PostgresDatabase.make_indexes, indexes()), (PostgresDatabase.analyze, built.found_by())):
+            halves = threads.map(work, (built, colleague), (items[::2], items[1::2]))
+            list(halves)  # raises what either raised
+
+
+def _colleague(database: PostgresDatabase, url: str) -> PostgresDatabase:
+    """Open a second connection of the same writer into the same schema."""
+    connection = connect(url)
+    try:
+        _take_role(connection, WRITER)
+        _look_into(connection, database.schema)
+    except BaseException:
+        connection.close()
+        raise
+    return PostgresDatabase(connection, database.schema)
 
 
 def drop(built: PostgresDatabase) -> None:

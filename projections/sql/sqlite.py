@@ -64,7 +64,7 @@ class SqliteDatabase:
     def make_indexes(self) -> None:
         """Make every index that is missing."""
         with _translated(self.name):
-            self._connection.executescript(indexes())
+            self._connection.executescript("".join(indexes()))
 
     def is_in_place(self) -> bool:
         """Say whether the path still leads to the file that is open here."""

@@ -67,14 +67,16 @@ def migrations(dialect: Dialect) -> tuple[tuple[int, str], ...]:
     return tuple((int(path.name[:4]), _spoken(path.read_text(), dialect)) for path in files)
 
 
-def indexes() -> str:
-    """Give the statements that make every missing index."""
-    return (_HERE / "indexes.sql").read_text()
+@cache
+def indexes() -> tuple[str, ...]:
+    """Give the statements that make every missing index, one for each."""
+    lines = (_HERE / "indexes.sql").read_text().splitlines()
+    return tuple(line for line in lines if line.startswith("CREATE"))
 
 
 def index(name: str) -> str:
     """Give the statement that makes one index, if it is missing."""
-    return next(sql for sql in indexes().splitlines() if f" {name} " in sql)
+    return next(sql for sql in indexes() if f" {name} " in sql)
 
 
 @cache
