@@ -38,7 +38,7 @@ def whatif(
     source: Source = HERE,
     as_json: AsJson = False,
 ) -> int:
-    """Decide a stretch of the journal again with other limits, and say what would have been different.
+    """Decide a stretch of the journal again with other limits, mandates or thresholds; say what would have changed.
 
     Which decisions flip, what bound how often, the peak exposure and the profit against what happened. What is
     assumed of fills that never were is said with the answer. Nothing is changed; with `--propose` the limits are put
