@@ -22,7 +22,7 @@ from projections.quote_faults import JUDGED_BY, UNTOLD, Fault, fault_told, in_fo
 ASSUMED_OF_REGIMES = (
     "Other regime thresholds judge the quote that a decision saw, and the reasons for which its regime began.",
     "UNTRADEABLE that would have begun as well lasts as long as it did then.",
-    "Quotes between decisions are unknown, so how symbols recover (by default 3 sound quotes over 2 s) is not replayed.",
+    "Quotes between decisions are unknown, so recovery (by default 3 sound quotes over 2 s) is not replayed.",
     "A symbol that would not have become UNTRADEABLE is in the regime before that one, in CHOP where there was none.",
     "The thresholds then are those that the newest regime told; 5,000 ms and 50 bps where none has told yet.",
 )
