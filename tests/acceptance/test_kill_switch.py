@@ -40,6 +40,8 @@ WIDE = {
     "MAX_DRAWDOWN": "1000000",
 }
 CONTROL = "acct.paper.control"
+AT_ONCE = 200
+"""Many more orders than the OMS has on their way at a time."""
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,19 @@ class Desk:
         at_ns = time.monotonic_ns()
         await self.operator.jetstream().publish(CONTROL, encode(event))
         return at_ns
+
+    async def hear_approvals(self) -> set[str]:
+        """Give a set that every order is put into as it is approved from now on."""
+        approved: set[str] = set()
+
+        async def hear(message: Any) -> None:
+            decision = json.loads(message.data)
+            if decision["outcome"] == "approved":
+                approved.add(decision["order_id"])
+
+        await self.operator.subscribe("acct.paper.decision.>", cb=hear)
+        await self.operator.flush()
+        return approved
 
     async def proof(self, scope: str = ACCOUNT) -> dict[str, Any]:
         """Wait for the newest proof of a scope that says that it is done."""
@@ -167,23 +182,53 @@ async def load(desk: Desk, stopping: asyncio.Event) -> None:
         await asyncio.sleep(0.04)
 
 
-def test_after_the_proof_of_a_kill_under_load_nothing_reaches_the_broker(system: System) -> None:
+def arrivals_after_silence(system: System, engaged_ns: int, proof: dict[str, Any]) -> list[str]:
+    """Name the orders that the simulator received after the moment from which on the proof says that none comes."""
+    silent_ns = engaged_ns + int(Decimal(proof["silent_after_ms"]) * 1_000_000)
+    return [name for name, at_ns in control(system, "/arrivals") if at_ns > silent_ns]
+
+
+def test_once_a_kill_under_load_is_silent_nothing_reaches_the_broker(system: System) -> None:
     async def scenario() -> None:
         async with at_desk(system) as desk:
             stopping = asyncio.Event()
             loading = asyncio.create_task(load(desk, stopping))
             await eventually(lambda: len(control(system, "/arrivals")), lambda n: n > 100, "orders flow")
-            await desk.engage(KillMode.CANCEL_ALL)
+            engaged_ns = await desk.engage(KillMode.CANCEL_ALL)
             proof = await asyncio.wait_for(desk.proof(), 60)
-            proved_ns, before = time.monotonic_ns(), desk.stated
+            before = desk.stated
             await eventually(lambda: desk.stated, lambda n: n > before + 200, "the agents go on")
             stopping.set()
             await loading
-            late = [name for name, at_ns in control(system, "/arrivals") if at_ns > proved_ns]
-            assert late == []
+            assert arrivals_after_silence(system, engaged_ns, proof) == []
             assert truth(system)["open_orders"] == []
             assert (proof["mode"], proof["orders_left"]) == ("cancel_all", 0)
-            assert Decimal(proof["blocked_after_ms"]) >= 0
+            assert 0 <= Decimal(proof["blocked_after_ms"]) <= Decimal(proof["silent_after_ms"])
+            await release(system)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_approved_and_waits_for_a_slow_broker_is_never_sent_after_a_kill(system: System) -> None:
+    async def scenario() -> None:
+        async with at_desk(system) as desk:
+            approved = await desk.hear_approvals()
+            simulator = (await asyncio.to_thread(system.pids))["simulator"]
+            os.kill(simulator, signal.SIGSTOP)  # it answers nothing, so most of what is approved must wait
+            try:
+                for number in range(AT_ONCE):
+                    agent, symbol = AGENTS[number % len(AGENTS)], SYMBOLS[number % len(SYMBOLS)]
+                    await desk.submit(agent, symbol, limit=desk.resting(symbol, number))
+                await eventually(lambda: len(approved), lambda n: n == AT_ONCE, "all are approved")
+                engaged_ns = await desk.engage(KillMode.CANCEL_ALL)
+            finally:
+                os.kill(simulator, signal.SIGCONT)
+            proof = await asyncio.wait_for(desk.proof(), 60)
+            arrived = {name for name, _ in control(system, "/arrivals")}
+            assert arrivals_after_silence(system, engaged_ns, proof) == []
+            assert approved - arrived
+            shown = truth(system)["open_orders"], system.http("GET", "/v1/state", who="operator")[1]["open_orders"]
+            assert shown == ([], [])
             await release(system)
 
     asyncio.run(scenario())
