@@ -5,8 +5,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, get_args, get_origin
 
 import msgspec
-from psycopg import Error as PsycopgError
-from psycopg.conninfo import conninfo_to_dict
 
 from contracts.enums import Regime
 from contracts.ids import Symbol, is_symbol, is_token
@@ -110,9 +108,11 @@ class Source:
         text = self.text(variable, key)
         if text is None:
             return None
+        import psycopg.conninfo  # noqa: PLC0415 - half of what a command needs to start, and few set a URL
+
         try:
-            conninfo_to_dict(text)
-        except (PsycopgError, UnicodeError):
+            psycopg.conninfo.conninfo_to_dict(text)
+        except (psycopg.Error, UnicodeError):
             raise SettingsError(variable, "not readable", "postgresql://user:password@host:port/database") from None
         return Secret(text)
 
