@@ -64,6 +64,7 @@ HANDLERS: Sequence[HTTPRouteHandler] = (
     mandates.revoke_mandate,
     approvals.list_approvals,
     approvals.answer_approval,
+    approvals.take_back,
 )
 _CODES: Mapping[int, RefusalCode] = {
     HTTPStatus.NOT_FOUND: RefusalCode.NOT_FOUND,

@@ -86,9 +86,13 @@ def _too_many(agent: AgentId, waiting: int) -> Reason:
 
 
 def held_for(state: AccountState, stated: Stated, evidence: Evidence, intent: ApprovalIntent) -> HeldIntent | Answer:
-    """Find the intent that an operator means, or answer why there is nothing to let go; a refusal ends it here."""
-    if stated.agent != OPERATOR:
-        message = f"only the operator answers intents that wait, not {stated.agent}"
+    """Find the intent that is meant, or answer why there is nothing to let go; a refusal ends it here.
+
+    Its agent may take an intent back, as anybody may lower their own risk; to let one go takes a person.
+    """
+    takes_back = stated.agent == intent.agent and not intent.approve
+    if stated.agent != OPERATOR and not takes_back:
+        message = f"only the operator answers intents that wait; {stated.agent} may take back its own"
         return no(_asked(intent), Reason(code=C.NOT_YOUR_ORDER, message=message))
     held = state.held.get(held_name(intent.agent, intent.held_intent_id))
     if held is None:

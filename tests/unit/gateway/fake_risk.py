@@ -109,8 +109,10 @@ class FakeRisk:
 
     def _approve(self, blank: Decision, intent: ApprovalIntent, order_id: OrderId) -> Decision:
         held = self._state.held.get(held_name(intent.agent, intent.held_intent_id))
-        if held is None or blank.agent != OPERATOR:
+        if held is None:
             return denied(blank, DenialCode.NOT_HELD)
+        if blank.agent != OPERATOR and (intent.approve or blank.agent != held.agent):
+            return denied(blank, DenialCode.NOT_YOUR_ORDER)
         said = msgspec.structs.replace(
             blank, outcome=Outcome.APPROVED, on_behalf_of=held.agent, correlation_id=held.intent_id
         )

@@ -174,6 +174,17 @@ async def test_what_a_person_refuses_waits_no_more(world: World):
     assert (await world.call("GET", "/v1/approvals")).json()["waiting"] == []
 
 
+async def test_an_agent_takes_back_its_own(world: World):
+    await world.submit(qty=99)
+
+    theirs = (await world.call("DELETE", "/v1/approvals/demo/i-1", key="eve")).json()
+    mine = (await world.call("DELETE", "/v1/approvals/demo/i-1?reason=changed+my+mind")).json()
+
+    assert (theirs["status"], theirs["reason"]["code"]) == ("rejected", "NOT_YOUR_ORDER")
+    assert (mine["status"], mine["order_id"]) == ("accepted", None)
+    assert (await world.call("GET", "/v1/approvals")).json()["waiting"] == []
+
+
 async def test_what_is_over_is_not_shown_to_wait(world: World):
     await world.submit(qty=99)
     world.clock.advance(timedelta(minutes=15, milliseconds=1))

@@ -33,6 +33,7 @@ ROUTES = {
     ("delete", "/v1/mandates/{agent}"),
     ("get", "/v1/approvals"),
     ("post", "/v1/approvals/{agent}/{intent_id}"),
+    ("delete", "/v1/approvals/{agent}/{intent_id}"),
     ("get", "/v1/risk/state"),
     ("get", "/v1/risk/limits"),
     ("put", "/v1/risk/limits/{layer}"),

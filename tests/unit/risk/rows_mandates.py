@@ -92,7 +92,7 @@ ROWS: list[Row] = [
     Row(C.NOT_HELD, held_in(), approval(held="held-1"), OPEN, agent=OPERATOR),
     Row(C.NOT_HELD, held_in(), approval(agent="eve"), OPEN, agent=OPERATOR),
     Row(C.NOT_YOUR_ORDER, held_in(), approval(), OPEN),
-    Row(C.NOT_YOUR_ORDER, held_in(), approval(approve=False), OPEN),
+    Row(C.NOT_YOUR_ORDER, held_in(), approval(approve=False), OPEN, agent="eve"),
     Row(
         C.APPROVAL_EXPIRED,
         held_in(),

@@ -163,10 +163,21 @@ def test_a_persons_word_grows_stale_but_the_intents_age_does_not_count() -> None
     assert code_of(said(state, seen=slow)) is C.STALE_INTENT
 
 
-def test_only_the_operator_answers() -> None:
+def test_only_the_operator_lets_go() -> None:
     state, _ = hold()
     assert code_of(answer(state, approval(held="i"))) is C.NOT_YOUR_ORDER
     assert code_of(answer(state, approval(held="i"), agent="eve")) is C.NOT_YOUR_ORDER
+
+
+def test_an_agent_takes_back_what_is_its_own_and_nobody_elses() -> None:
+    state, _ = hold()
+    taking_back = approval(held="i", approve=False)
+    assert code_of(answer(state, taking_back, agent="eve")) is C.NOT_YOUR_ORDER
+    decision = answer(state, taking_back)
+    assert (decision.outcome, decision.action, decision.order_id) == (Outcome.APPROVED, Action.DISMISS, None)
+    after = evolve(state, decision, 10)
+    assert not after.held
+    assert code_of(said(after)) is C.NOT_HELD
 
 
 def test_the_operator_himself_waits_for_nobody() -> None:
