@@ -47,8 +47,8 @@ def kill(
     """Engage a kill switch, and wait for the proof that it works; only orders that reduce pass until its release.
 
     The proof says how long it took until nothing new could leave, until the broker had answered what left before, and
-    until it showed no order (for flatten: no position either). Exit code 1: it is engaged, and not done within the wait. Where NATS does not answer, the
-    account's kill file is made instead.
+    until it showed no order (for flatten: no position either). Exit code 1: it is engaged, and not done within the
+    wait. Where NATS does not answer, the account's kill file is made instead.
 
     ```
     lockgate kill --reason "strange fills"
