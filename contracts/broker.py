@@ -95,6 +95,17 @@ class Throttled(Event, frozen=True, kw_only=True, tag="broker.throttled.v1"):
     retry_after_ms: int
 
 
+class ClockCompared(Event, frozen=True, kw_only=True, tag="broker.clock_compared.v1"):
+    """The broker's clock was compared with ours: theirs is `skew_ms` ahead (negative: behind).
+
+    The answer may have been written at any moment between question and answer, so the true figure is within
+    `uncertainty_ms` of that, half the round trip.
+    """
+
+    skew_ms: int
+    uncertainty_ms: int
+
+
 class Asset(Value, frozen=True, kw_only=True):
     """What the broker says may be done with one symbol; the maintenance margin is in percent of the value."""
 
@@ -160,6 +171,7 @@ type BrokerEvent = (
     | BreakFound
     | BreakHealed
     | Throttled
+    | ClockCompared
     | AssetsObserved
     | SessionsObserved
     | KillVerified

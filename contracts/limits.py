@@ -104,6 +104,8 @@ class LimitSet(Value, frozen=True, kw_only=True, cache_hash=True):
     max_loop_repeats: int | None = None
     loop_cooldown_ms: int | None = None
     risk_per_trade_pct: Decimal | None = None
+    clock_skew_max_ms: int | None = None
+    health_recovery_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits that no order could be held against: infinite, negative or not a number."""

@@ -122,6 +122,8 @@ _HEALTH = (
     _rail("max_reconnects_per_hour", 10, "an hour", "New connections to the broker.", "no. 58; seed: 10"),
     _rail("reconciliation_age_max_ms", 120_000, "ms", "The age of the last reconciliation.", "no. 64"),
     _rail("audit_age_max_ms", 120_000, "ms", "The age of the conservation watch's last word.", "no. 61"),
+    _rail("clock_skew_max_ms", 1_000, "ms", "How far the broker's clock may be from ours.", "no. 75"),
+    _rail("health_recovery_ms", 10_000, "ms", "How long health must be good after a lapse.", "no. 61, 64"),
     _rail("trip_hysteresis_pct", "20", "% of the limit", "How far below its limit a trip lets go.", "no. 28"),
     _rail("trip_cooldown_ms", 300_000, "ms", "How long a trip stands at least.", "no. 28"),
 )

@@ -20,6 +20,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    ClockCompared,
     KillVerified,
     PositionAdopted,
     Reconciled,
@@ -98,7 +99,7 @@ def _after_listing(state: AccountState, event: AssetsObserved | SessionsObserved
 
 
 def _after_guarding(state: AccountState, event: guard.GuardEvent, _seq: int) -> AccountState:
-    return replace(state, guard=guard.evolve(state.guard, event))
+    return replace(state, guard=guard.evolve(state.guard, event, state.limits))
 
 
 def _after_bookkeeping(
@@ -385,6 +386,7 @@ _FOLDS: dict[type[Event], Callable[[AccountState, Any, int], AccountState]] = {
     SessionsObserved: _after_listing,
     Reconciled: _after_guarding,
     WatchReported: _after_guarding,
+    ClockCompared: _after_guarding,
     TripReset: _after_guarding,
     EpochTaken: _unchanged,
     ChainCheckpoint: _unchanged,

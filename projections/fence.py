@@ -10,6 +10,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    ClockCompared,
     KillVerified,
     PositionAdopted,
     Reconciled,
@@ -66,7 +67,14 @@ def role_of(event: JournalEvent) -> Role | None:
             | BreakHealed(kind=BreakKind.ORPHAN)
         ):
             return Role.AUDIT
-        case AccountObserved() | BrokerLinkChanged() | Reconciled() | PositionAdopted() | KillVerified():
+        case (
+            AccountObserved()
+            | BrokerLinkChanged()
+            | Reconciled()
+            | ClockCompared()
+            | PositionAdopted()
+            | KillVerified()
+        ):
             return Role.OMS
         case CashMoved() | BreakFound() | BreakHealed() | Throttled() | AssetsObserved() | SessionsObserved():
             return Role.OMS

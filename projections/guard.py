@@ -1,4 +1,4 @@
-"""What watches over trading itself: how fresh our books are, whether the watch sees, and what has tripped.
+"""What watches over trading itself: the safety machinery's own health, and what has tripped.
 
 A trip stops new risk in its scope until what caused it is over, or until a person resets it. Everything here is
 derived from events alone; the triggers themselves are in `projections.tripwires` and `projections.agent_wires`.
@@ -12,12 +12,13 @@ from enum import StrEnum
 from immutables import Map
 from msgspec.structs import replace
 
-from contracts.audit import WatchReported
 from contracts.base import Moment, Value
-from contracts.broker import Reconciled
 from contracts.controls import TripReset
+from contracts.limits import LimitSet
 from contracts.scopes import Scope
+from projections import health
 from projections.counts import NONE_COUNTED, Counts
+from projections.health import NOTHING_TOLD, Health, HealthFact
 from projections.track_record import TrackRecord
 from projections.velocity import NO_VELOCITY, Velocity
 
@@ -81,8 +82,7 @@ class Guard(Value, frozen=True, kw_only=True):
     `drops` counts how often the link to the broker was lost, `repeats` the executions by owner, symbol and side.
     """
 
-    reconciled_at: datetime | None = None
-    watched: WatchReported | None = None
+    health: Health = NOTHING_TOLD
     trips: Map[Scope, tuple[Trip, ...]] = Map()
     velocity: Velocity = NO_VELOCITY
     throttles: Counts = NONE_COUNTED
@@ -92,18 +92,16 @@ class Guard(Value, frozen=True, kw_only=True):
 
 
 UNTRIPPED = Guard()
-type GuardEvent = Reconciled | WatchReported | TripReset
+type GuardEvent = HealthFact | TripReset
 
 
-def evolve(guard: Guard, event: GuardEvent) -> Guard:
-    """Fold what concerns the safety machinery alone."""
+def evolve(guard: Guard, event: GuardEvent, limits: LimitSet | None) -> Guard:
+    """Fold what concerns the safety machinery alone, under the limits in force."""
     match event:
-        case Reconciled(at=at):
-            return replace(guard, reconciled_at=at)
-        case WatchReported():
-            return replace(guard, watched=event)
         case TripReset(scope=scope, trip=name):
             return keeping(guard, lambda trip: trip.scope != scope or trip.name != name)
+        case _:
+            return replace(guard, health=health.evolve(guard.health, event, limits))
 
 
 def trip_of(guard: Guard, scope: Scope, name: TripName) -> Trip | None:

@@ -11,7 +11,7 @@ from immutables import Map
 
 from projections.account import AccountState
 
-SCHEMA = "account-state-5"
+SCHEMA = "account-state-6"
 """Change this with the shape of `AccountState` or with what its fold makes of events: a snapshot of another schema
 is discarded and replayed."""
 

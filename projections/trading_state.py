@@ -13,6 +13,7 @@ from contracts.enums import BreakKind, TradingState
 from contracts.limits import LimitSet
 from contracts.scopes import ACCOUNT, FIRM, Scope, ScopeKind, agent_scope, strategy_scope, symbol_scope
 from projections.account import AccountState, daily_loss_usd, drawdown_usd
+from projections.health import ailments
 from projections.layers import bounds_over
 from projections.standing import Whose
 
@@ -168,29 +169,13 @@ def _breaches(state: AccountState, limits: LimitSet) -> Iterator[Cause]:
 
 
 def _unhealthy(state: AccountState, limits: LimitSet, now: datetime | None) -> Iterator[Cause]:
-    """Give what is too old, or blind: safety that does not work is a reason by itself."""
-    observed, guard = state.observed, state.guard
-    told = {
-        "account_stale": (observed and observed.at, limits.account_age_max_ms if observed else None),
-        "reconciliation_stale": (guard.reconciled_at, limits.reconciliation_age_max_ms),
-        "audit_stale": (guard.watched and guard.watched.at, limits.audit_age_max_ms),
-    }
-    for name, (at, allowed_ms) in told.items():
-        if allowed_ms is not None and _is_old(at, allowed_ms, now):
-            yield Cause(name=name, scope=ACCOUNT, state=TradingState.REDUCE_ONLY, since=at)
-    if guard.watched is not None and guard.watched.blind and limits.audit_age_max_ms is not None:
-        watched = guard.watched
-        yield Cause(
-            name="audit_blind",
-            scope=ACCOUNT,
-            state=TradingState.REDUCE_ONLY,
-            since=watched.at,
-            detail=watched.detail,
-        )
-
-
-def _is_old(at: datetime | None, allowed_ms: int, now: datetime | None) -> bool:
-    return at is None or (now is not None and abs(now - at) > allowed_ms * _MS)
+    """Give what is too old, bad, or not yet good for long: safety that does not work is a reason by itself."""
+    seen, only_exits = state.observed, TradingState.REDUCE_ONLY
+    if seen is not None and now is not None and abs(now - seen.at) > limits.account_age_max_ms * _MS:
+        detail = f"the broker's figures are older than {limits.account_age_max_ms} ms"
+        yield Cause(name="account_stale", scope=ACCOUNT, state=only_exits, since=seen.at, detail=detail)
+    for name, since, detail in ailments(state.guard.health, limits, now):
+        yield Cause(name=name, scope=ACCOUNT, state=only_exits, since=since, detail=detail)
 
 
 def _breaks(state: AccountState, *, orphans: bool) -> Iterator[Cause]:

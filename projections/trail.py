@@ -19,6 +19,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    ClockCompared,
     KillVerified,
     PositionAdopted,
     Reconciled,
@@ -147,7 +148,7 @@ def subject_of(event: JournalEvent, subject: str) -> Subject:  # noqa: C901 - on
             return _of_scope(scope)
         case AccountObserved() | BrokerLinkChanged() | Reconciled() | ChainCheckpoint() | WatchReported():
             return Subject()
-        case Throttled() | AssetsObserved() | SessionsObserved():
+        case Throttled() | ClockCompared() | AssetsObserved() | SessionsObserved():
             return Subject()
 
 

@@ -14,6 +14,7 @@ from contracts.broker import (
     AccountObserved,
     Asset,
     AssetsObserved,
+    ClockCompared,
     PositionAdopted,
     Reconciled,
     Session,
@@ -75,6 +76,7 @@ def _told() -> tuple[JournalEvent, ...]:
         MandateGranted(**by, agent=DEMO, mandate=Mandate(expires_at=NOW + timedelta(days=1))),
         Reconciled(**stamp, orders_compared=0, orders_adopted=0, fills_recovered=0),
         WatchReported(**stamp, blind=False, read_seq=1),
+        ClockCompared(**stamp, skew_ms=3, uncertainty_ms=12),
         AssetsObserved(**stamp, assets=(Asset(symbol=AAPL, tradable=True, shortable=True, easy_to_borrow=True),)),
         SessionsObserved(
             **stamp,

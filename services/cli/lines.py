@@ -12,6 +12,7 @@ from contracts.broker import (
     BreakHealed,
     BrokerLinkChanged,
     CashMoved,
+    ClockCompared,
     KillVerified,
     PositionAdopted,
     Reconciled,
@@ -58,6 +59,7 @@ from contracts.orders import (
     OrderUnknown,
     OrderWorking,
 )
+from projections.health import skew_words
 
 GOOD, BAD, WARNING, QUIET, NEUTRAL = "green", "red", "yellow", "dim", ""
 
@@ -137,7 +139,7 @@ def _words(event: JournalEvent) -> tuple[str, str, str]:  # noqa: C901 - one cas
             return "broker", *_broker(event)
         case CashMoved() | BreakFound() | BreakHealed():
             return "broker", *_books(event)
-        case Throttled() | AssetsObserved() | SessionsObserved() | KillVerified():
+        case Throttled() | ClockCompared() | AssetsObserved() | SessionsObserved() | KillVerified():
             return "broker", *_told(event)
         case ChainCheckpoint(upto_seq=upto, digest=digest):
             return "audit", f"chain up to {upto} is {digest[:16]}", QUIET
@@ -183,10 +185,12 @@ def _granted(event: LayerSet | MandateGranted | MandateRevoked | TripReset) -> t
             return f"{event.trip} of {event.scope} reset by {event.by}: {event.reason}", GOOD
 
 
-def _told(event: Throttled | AssetsObserved | SessionsObserved | KillVerified) -> tuple[str, str]:
+def _told(event: Throttled | ClockCompared | AssetsObserved | SessionsObserved | KillVerified) -> tuple[str, str]:
     match event:
         case KillVerified():
             return _proof(event)
+        case ClockCompared():
+            return skew_words(event), QUIET
         case Throttled():
             return f"too many requests, wait {event.retry_after_ms} ms", WARNING
         case AssetsObserved():

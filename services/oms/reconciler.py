@@ -180,7 +180,10 @@ class Reconciler:
     def _is_due(self) -> bool:
         """Say whether the last comparison on record grows old: risk holds its age against a limit."""
         account = self._core.state.account
-        last, allowed_ms = account.guard.reconciled_at, account.limits and account.limits.reconciliation_age_max_ms
+        last, allowed_ms = (
+            account.guard.health.reconciled_at,
+            account.limits and account.limits.reconciliation_age_max_ms,
+        )
         every_ms = RECORD_EVERY_MS if allowed_ms is None else min(RECORD_EVERY_MS, allowed_ms // 2)
         return last is None or self._clock.now() - last >= timedelta(milliseconds=every_ms)
 

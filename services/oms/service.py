@@ -30,6 +30,7 @@ from services.oms.brokers.port import (
     LinkDown,
     LinkUp,
 )
+from services.oms.clock_watch import ClockWatch
 from services.oms.comparison import Comparison
 from services.oms.core import SNAPSHOT_SCHEMA, OmsCore
 from services.oms.decider import Updated
@@ -44,6 +45,7 @@ from services.oms.state import is_unsent, to_cancel
 from services.oms.sweep import Sweep, SweepParts, SweepWaits
 from services.oms.waits import SenderWaits
 from services.runtime.ports import Clock, Journal, Lease, Snapshot, Snapshots
+from services.runtime.settings import DEFAULT_CLOCK_EVERY_MS
 
 SNAPSHOT_EVERY_EVENTS = 20_000
 UPDATES_IN_HAND_MAX = 256
@@ -83,6 +85,7 @@ class OmsWaits:
     retry_first_ms: int = 500
     retry_last_ms: int = 2_000
     tick_ms: int = 1_000
+    clock_every_ms: int = DEFAULT_CLOCK_EVERY_MS
     sender: SenderWaits = field(default_factory=SenderWaits)
     sweep: SweepWaits = field(default_factory=SweepWaits)
 
@@ -105,6 +108,7 @@ class Oms:
         parts = SweepParts(self._desk, self._sender, kill, self._proof)
         self._sweep = Sweep(ports.broker, core, parts, self._waits.sweep)
         self._registrar = Registrar(ports.broker, self._desk, core, ports.clock)
+        self._clocks = ClockWatch(ports.broker, self._desk, core, ports.clock, self._waits.clock_every_ms)
         self._keeper = Bookkeeper(ports.broker, self._desk, core, ports.clock, ports.journal.account)
         self._breaks = BreakDesk(self._desk, core, ports.log)
         hands = Hands(self._desk, self._sender, self._keeper, self._breaks)
@@ -132,6 +136,7 @@ class Oms:
                 self._keep_comparing(mark_ready),
                 self._sweep.run(),
                 self._registrar.run(self._ports.log),
+                self._clocks.run(self._ports.log),
                 self._tick(report),
             )
             tasks = [group.create_task(job) for job in jobs]
@@ -267,6 +272,7 @@ class Oms:
             if compared == 1:
                 self._go_live()
                 await _pause_ms(self._registrar.looked, LISTING_MS_MAX)
+                await _pause_ms(self._clocks.looked, LISTING_MS_MAX)
                 mark_ready()
             quick = compared < QUICK_COMPARISONS
             await _pause_ms(
@@ -329,6 +335,7 @@ class Oms:
                 in_hand=len(self._sender.in_hand),
                 link="up" if self._link_up else "down",
                 reconciled_at=self._reconciled_at,
+                clock_skew_ms=self._clocks.skew_ms,
                 kill=self._kill.mode,
                 kills=self._kill.facts(),
                 kills_not_done=self._proof.late,

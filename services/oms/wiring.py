@@ -12,7 +12,7 @@ from services.oms.core import FencedError, OmsCore
 from services.oms.file_plane import FilePlane
 from services.oms.guard import Guard
 from services.oms.kill import KillSwitch
-from services.oms.service import Oms, OmsPorts, rebuild
+from services.oms.service import Oms, OmsPorts, OmsWaits, rebuild
 from services.runtime.broker_settings import BrokerSettings
 from services.runtime.clock import SystemClock
 from services.runtime.kill_file import KillFile
@@ -75,11 +75,13 @@ async def serve(runtime: Runtime, guard: Guard) -> None:
     plane.look()  # before anything is sent
     runtime.spawn("kill file", plane.watch())
 
+    waits = OmsWaits(clock_every_ms=runtime.settings.clock_every_ms)
+
     def mark_ready() -> None:
         guard.stand_down()
         runtime.mark_ready()
 
     try:
-        await Oms(ports, core, kill).run(runtime.stopping, mark_ready, runtime.report)
+        await Oms(ports, core, kill, waits).run(runtime.stopping, mark_ready, runtime.report)
     except* FencedError as fenced:
         raise LeaseLostError(str(fenced.exceptions[0])) from fenced

@@ -59,6 +59,7 @@ ADVICE: Mapping[DenialCode, str | None] = {
     C.RECONCILIATION_BREAK: "an operator looks (`lockgate reconcile`)",
     C.STALE_RECONCILIATION: _LATER,
     C.STALE_AUDIT: _LATER,
+    C.CLOCK_SKEW: _LATER,
     C.NO_ACCOUNT: _LATER,
     C.STALE_ACCOUNT: _LATER,
     C.ACCOUNT_BLOCKED: None,

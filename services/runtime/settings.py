@@ -25,6 +25,7 @@ DEFAULT_ACCOUNT = "paper"
 DEFAULT_HTTP_PORT = 3000
 DEFAULT_NATS_PORT = 4222
 DEFAULT_CHECKPOINT_EVERY_MS = 10_000
+DEFAULT_CLOCK_EVERY_MS = 60_000
 VERSION = "0.1.0"
 
 FILE_KEYS = frozenset(
@@ -40,6 +41,7 @@ FILE_KEYS = frozenset(
         "checkpoint_every_ms",
         "external_orders",
         "watch_every_ms",
+        "clock_every_ms",
     }
 )
 FILE_TABLES = frozenset({"limits", "alpaca", REGIME_TABLE, FIRM_TABLE, *LAYER_TABLES})
@@ -79,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_every_ms: int
     external_orders: ExternalOrders
     watch_every_ms: int
+    clock_every_ms: int
 
     @property
     def credentials_dir(self) -> Path:
@@ -122,6 +125,7 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
             source.choice("LOCKGATE_EXTERNAL_ORDERS", "external_orders", tuple(ExternalOrders), ExternalOrders.HALT)
         ),
         watch_every_ms=source.count("LOCKGATE_WATCH_EVERY_MS", "watch_every_ms", _watch_every_ms(broker)),
+        clock_every_ms=source.count("LOCKGATE_CLOCK_EVERY_MS", "clock_every_ms", DEFAULT_CLOCK_EVERY_MS),
         checkpoint_every_ms=source.count(
             "LOCKGATE_CHECKPOINT_EVERY_MS", "checkpoint_every_ms", DEFAULT_CHECKPOINT_EVERY_MS
         ),

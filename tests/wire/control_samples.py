@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.audit import WatchReported
 from contracts.base import Message
-from contracts.broker import Asset, AssetsObserved, KillVerified, Session, SessionsObserved, Throttled
+from contracts.broker import Asset, AssetsObserved, ClockCompared, KillVerified, Session, SessionsObserved, Throttled
 from contracts.controls import (
     KillEngaged,
     KillReleased,
@@ -70,6 +70,7 @@ SCOPED: list[Message] = [
         version=1,
         limits=LimitOverride(regimes_allowed=(Regime.CHOP,)),
     ),
+    LimitsSet(**SAID, version=6, limits=LimitSet(clock_skew_max_ms=1_000, health_recovery_ms=10_000)),
     MandateGranted(**SAID, agent=AgentId("demo"), version=1, mandate=MANDATE),
     MandateGranted(**SAID, agent=AgentId("demo"), version=2, mandate=Mandate(expires_at=AT)),
     MandateGranted(**SAID, agent=AgentId("demo"), version=4, mandate=Mandate(expires_at=AT, approval_wait_ms=60_000)),
@@ -128,4 +129,5 @@ TOLD: list[Message] = [
     ),
     WatchReported(epoch=2, at=AT, blind=True, read_seq=81, detail="no answer for 5,000 ms"),
     WatchReported(epoch=2, at=AT, blind=False, read_seq=82),
+    ClockCompared(epoch=5, at=AT, skew_ms=-1204, uncertainty_ms=31),
 ]

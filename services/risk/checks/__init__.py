@@ -24,7 +24,7 @@ from services.risk.checks.account import (
 )
 from services.risk.checks.findings import Control, Denial
 from services.risk.checks.funds import check_buying_power, check_cash
-from services.risk.checks.health import check_audit, check_reconciliation_age, check_trips
+from services.risk.checks.health import check_audit, check_clock, check_reconciliation_age, check_trips
 from services.risk.checks.instruments import check_assets, check_halts, check_shorts
 from services.risk.checks.layer_names import in_scope
 from services.risk.checks.mandate import check_mandate
@@ -105,6 +105,7 @@ CONTROLS: tuple[Entry, ...] = (
     Entry(check_breaks, (C.RECONCILIATION_BREAK,)),
     Entry(check_reconciliation_age, (C.STALE_RECONCILIATION,), ("reconciliation_age_max_ms",)),
     Entry(check_audit, (C.STALE_AUDIT,), ("audit_age_max_ms",)),
+    Entry(check_clock, (C.CLOCK_SKEW,), ("clock_skew_max_ms",)),
     Entry(check_account_age, (C.NO_ACCOUNT, C.STALE_ACCOUNT)),
     Entry(check_account_blocked, (C.NO_ACCOUNT, C.ACCOUNT_BLOCKED)),
     Entry(check_quote_age, (C.NO_QUOTE, C.STALE_QUOTE)),

@@ -35,6 +35,7 @@ from tests.risk_world import (
 )
 from tests.unit.risk import (
     rows_conditions,
+    rows_health,
     rows_layers,
     rows_loops,
     rows_mandates,
@@ -115,6 +116,7 @@ AT_THE_LIMIT = [
     *[pytest.param(*row, id=name) for name, *row in rows_market.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_regimes.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_trips.PASSING],
+    *[pytest.param(*row, id=name) for name, *row in rows_health.PASSING],
     *[pytest.param(*row, id=name) for name, *row in rows_portfolio.PASSING],
 ]
 
@@ -215,6 +217,7 @@ ROWS = [
     *rows_market.ROWS,
     *rows_regimes.ROWS,
     *rows_trips.ROWS,
+    *rows_health.ROWS,
     *rows_layers.ROWS,
     *rows_portfolio.ROWS,
 ]
