@@ -9,8 +9,9 @@ from projections.guard import Trip
 from projections.state_view import Place, view_of
 from services.cli.outcome import UsageError
 from services.cli.state import paragraphs
-from services.cli.trips import chosen, line_of
+from services.cli.trips import chosen, closed_gates, line_of, line_of_gate
 from tests.risk_world import NOW, PAPER, limits_set, observed, state_of
+from tests.unit.risk.rows_health import clock
 from tests.unit.risk.rows_trips import Desk, throttled
 
 S = timedelta(seconds=1)
@@ -29,6 +30,18 @@ def test_a_trip_is_told_with_its_place_in_the_journal_and_what_ends_it() -> None
     )
     (cooling,) = standing(trip_cooldown_ms=60_000)
     assert line_of(cooling).endswith("; it ends by itself, not before 2026-11-23T15:01:01+00:00")
+
+
+def test_a_closed_gate_of_safety_health_is_told_with_why_and_since_when() -> None:
+    state = state_of(limits_set(clock_skew_max_ms=1_000, audit_age_max_ms=1_000), observed(), clock(9_000))
+    assert [line_of_gate(one) for one in closed_gates(state, NOW + S)] == [
+        "account audit_stale: nothing is known yet; it opens by itself once it has been well for a while",
+        (
+            "account clock_skew: the broker's clock is 9000 ms ahead of ours (give or take 20 ms), "
+            "1000 ms are allowed (since 2026-11-23T15:00:00+00:00); it opens by itself once it has been well for a while"
+        ),
+    ]
+    assert closed_gates(state_of(observed()), NOW) == ()
 
 
 def test_what_has_not_tripped_is_refused_with_what_has() -> None:
