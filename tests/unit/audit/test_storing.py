@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 
 from projections.sql.database import IntegrityError
-from projections.sql.statements import Dialect
 from projections.sql.tables import Changes
-from services.audit.storing import Storing, StoringAside, storing
-from tests.read_models import location_of, opened
+from services.audit.storing import Storing
 
 
 class Recording:
@@ -33,7 +31,7 @@ def store() -> Any:
 def test_batches_are_stored_in_turn(store):
     batches = [Changes() for _ in range(20)]
     with ThreadPoolExecutor(max_workers=1) as thread:
-        aside = StoringAside(store, thread)
+        aside = Storing(store, thread)
         for batch in batches:
             aside.put(batch)
         aside.settle()
@@ -43,7 +41,7 @@ def test_batches_are_stored_in_turn(store):
 def test_a_batch_that_cannot_be_stored_stops_the_next_one(store):
     store.failure = IntegrityError("somebody was here")
     with ThreadPoolExecutor(max_workers=1) as thread:
-        aside = StoringAside(store, thread)
+        aside = Storing(store, thread)
         aside.put(Changes())
         with pytest.raises(IntegrityError, match="somebody was here"):
             aside.put(Changes())
@@ -53,15 +51,7 @@ def test_a_batch_that_cannot_be_stored_stops_the_next_one(store):
 def test_a_batch_that_cannot_be_stored_is_heard_of_at_the_end(store):
     store.failure = IntegrityError("somebody was here")
     with ThreadPoolExecutor(max_workers=1) as thread:
-        aside = StoringAside(store, thread)
+        aside = Storing(store, thread)
         aside.put(Changes())
         with pytest.raises(IntegrityError):
             aside.settle()
-
-
-def test_sqlite_which_works_in_this_process_is_written_without_a_thread(tmp_path):
-    store = opened(location_of("sqlite", tmp_path, None))
-    assert store.database.dialect is Dialect.SQLITE
-    with storing(store) as stored:
-        assert type(stored) is Storing
-    store.close()
