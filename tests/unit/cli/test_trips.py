@@ -38,7 +38,8 @@ def test_a_closed_gate_of_safety_health_is_told_with_why_and_since_when() -> Non
         "account audit_stale: nothing is known yet; it opens by itself once it has been well for a while",
         (
             "account clock_skew: the broker's clock is 9000 ms ahead of ours (give or take 20 ms), "
-            "1000 ms are allowed (since 2026-11-23T15:00:00+00:00); it opens by itself once it has been well for a while"
+            "1000 ms are allowed (since 2026-11-23T15:00:00+00:00); "
+            "it opens by itself once it has been well for a while"
         ),
     ]
     assert closed_gates(state_of(observed()), NOW) == ()
