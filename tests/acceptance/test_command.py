@@ -11,7 +11,6 @@ import pytest
 
 from tests.acceptance.running_system import DEADLINE_S, System
 
-pytestmark = pytest.mark.xdist_group("acceptance-command")
 PARTS = ["nats", "simulator", "gateway", "risk", "oms", "regime", "audit"]
 
 

@@ -21,7 +21,7 @@ from services.runtime.nats_rights import ADMIN
 from tests.acceptance.offline_reader import ZERO, Ledger, Order, Stake, events_of, in_risks_order
 from tests.acceptance.running_system import System
 
-pytestmark = [pytest.mark.xdist_group("e2e-crowd"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 PAPER = AccountId("paper")
 AGENTS = [f"agent{number:02}" for number in range(20)]

@@ -13,8 +13,6 @@ from nats.errors import Error as NatsError
 
 from tests.acceptance.running_system import FAST, ROOT, System, eventually
 
-pytestmark = pytest.mark.xdist_group("e2e-agent")
-
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:

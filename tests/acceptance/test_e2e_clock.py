@@ -8,8 +8,6 @@ import pytest
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = pytest.mark.xdist_group("e2e-clock")
-
 RECOVERY_MS = 3_000
 OFTEN = {"LOCKGATE_CLOCK_EVERY_MS": "300", "HEALTH_RECOVERY_MS": str(RECOVERY_MS)}
 

@@ -19,8 +19,6 @@ from contracts.ids import AccountId, AgentId
 from contracts.mandates import Mandate
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = pytest.mark.xdist_group("e2e-comforts")
-
 PAPER, DEMO = AccountId("paper"), AgentId("demo")
 LEASE_MS = 1_500
 BEATS_PER_LEASE = 15

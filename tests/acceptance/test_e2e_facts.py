@@ -10,8 +10,6 @@ import pytest
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = pytest.mark.xdist_group("e2e-facts")
-
 RAILS = {
     "ASSETS_REQUIRED": "true",
     "SESSION_REQUIRED": "true",

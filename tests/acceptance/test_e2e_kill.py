@@ -14,7 +14,7 @@ from nats.js.errors import APIError
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e-kill"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.timeout(300)]
 
 INTENTS = 200
 VICTIMS = ("gateway", "risk", "oms", "regime", "audit", "nats")

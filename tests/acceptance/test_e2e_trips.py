@@ -8,8 +8,6 @@ import pytest
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = pytest.mark.xdist_group("e2e-trips")
-
 RAILS = {
     "MAX_REJECT_STREAK": "3",
     "REJECT_WINDOW_MS": "60000",

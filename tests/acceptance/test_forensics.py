@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = [pytest.mark.xdist_group("forensics"), pytest.mark.anyio]
+pytestmark = [pytest.mark.anyio]
 CANNOT_RUN, CORRUPT = 2, 1
 PROPOSED = "control.limits_proposed"
 

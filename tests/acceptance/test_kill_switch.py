@@ -28,7 +28,7 @@ from contracts.mandates import AssetClass, Mandate, MandateSide, Venue
 from contracts.scopes import ACCOUNT, Scope
 from tests.acceptance.running_system import FAST, ROOT, System, eventually
 
-pytestmark = [pytest.mark.xdist_group("kill-switch"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240)]
 
 SYMBOLS = ("AAPL", "MSFT", "SPY")
 AGENTS = tuple(f"agent-{number}" for number in range(8))

@@ -9,7 +9,6 @@ import pytest
 from contracts.rails import RAILS
 from tests.acceptance.running_system import System
 
-pytestmark = pytest.mark.xdist_group("limits-in-layers")
 SETTINGS = """
 [[limits.waivers]]
 rail = "max_loss_week_usd"

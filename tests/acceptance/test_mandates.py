@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.running_system import FAST, System, eventually
 
-pytestmark = [pytest.mark.xdist_group("mandates"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(240)]
 _NUMBERS = itertools.count()
 REQUIRED = {"MANDATES_REQUIRED": "true", "MAX_NET_EXPOSURE": "1000000", "MAX_POSITION_SIZE": "100000"}
 ASIDE = {"type": "limit", "limit_price": "100.00"}

@@ -12,8 +12,6 @@ import pytest
 from tests.acceptance.running_system import DEADLINE_S, LOCKGATE, System
 from tests.nats_server import free_port
 
-pytestmark = pytest.mark.xdist_group("acceptance-supervisor")
-
 
 def is_gone(pid: int) -> bool:
     """Say whether a process has ended; one that nobody has reaped yet counts as ended."""

@@ -11,7 +11,7 @@ from tests.integration.alpaca_mcp import environment
 from tests.integration.alpaca_mcp.client import McpServer, ToolError
 from tests.unit.simulator.process import RunningSimulator, until
 
-pytestmark = [pytest.mark.xdist_group("alpaca-mcp"), pytest.mark.timeout(300)]  # the first run installs packages
+pytestmark = [pytest.mark.timeout(300)]  # the first run installs packages
 
 SERVER = Path(environment.__file__).with_name("server.py")
 TOOLSETS = "account,trading,watchlists,assets,locates"

@@ -52,7 +52,6 @@ with warnings.catch_warnings():
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # alpaca-py still uses websockets.legacy
-    pytest.mark.xdist_group("alpaca-py-methods"),
 ]
 
 BUY: dict[str, Any] = {"symbol": "AAPL", "side": "buy", "time_in_force": "day"}

@@ -45,7 +45,6 @@ with warnings.catch_warnings():
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # alpaca-py still uses websockets.legacy
-    pytest.mark.xdist_group("simulator-alpaca-py"),
 ]
 
 WAIT_S = 15.0

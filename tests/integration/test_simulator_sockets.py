@@ -13,8 +13,6 @@ from aiohttp import WSMsgType
 
 from tests.unit.simulator.process import RunningSimulator
 
-pytestmark = pytest.mark.xdist_group("simulator-sockets")
-
 KEYS = {"APCA-API-KEY-ID": "KEY", "APCA-API-SECRET-KEY": "SECRET"}
 AUTHENTICATE = {"action": "authenticate", "data": {"key_id": "KEY", "secret_key": "SECRET"}}
 LISTEN = {"action": "listen", "data": {"streams": ["trade_updates"]}}
