@@ -22,7 +22,7 @@ from services.runtime.process import Runtime
 KEYS_FILE = "api_keys.json"
 DECISION_WAIT_S = 2.0
 """How long a caller waits for a decision before it is told where to look later."""
-REPORT_EVERY_S = 1.0
+SNAPSHOT_LOOK_EVERY_S = 1.0
 SNAPSHOT_EVERY_EVENTS = 20_000
 
 
@@ -32,8 +32,9 @@ async def serve(runtime: Runtime) -> None:
     listener = listen(runtime.settings.http_port)
     port: int = listener.getsockname()[1]
     server = make_server(application(runtime, view, port))
-    runtime.report(seq=view.seq, http_port=port)
-    runtime.spawn("report", _report(runtime, view))
+    runtime.report(http_port=port)
+    runtime.freshly(lambda: {"seq": view.seq, "waiting": view.expected})
+    runtime.spawn("snapshots", _keep_snapshots(runtime, view))
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopping = asyncio.ensure_future(runtime.stopping.wait())
     runtime.mark_ready()
@@ -79,15 +80,14 @@ def application(runtime: Runtime, view: AccountView, port: int) -> ASGIApp:
     return Doorkeeper(make_app(gateway), port)
 
 
-async def _report(runtime: Runtime, view: AccountView) -> None:
-    """Show in health how far we have read, and keep a snapshot now and then."""
+async def _keep_snapshots(runtime: Runtime, view: AccountView) -> None:
+    """Keep a snapshot now and then."""
     kept_seq = view.seq
     while True:
-        runtime.report(seq=view.seq, waiting=view.expected)
         if view.seq - kept_seq >= SNAPSHOT_EVERY_EVENTS:
             kept_seq = view.seq
             await _keep(runtime, view)
-        await asyncio.sleep(REPORT_EVERY_S)
+        await asyncio.sleep(SNAPSHOT_LOOK_EVERY_S)
 
 
 async def _keep(runtime: Runtime, view: AccountView) -> None:

@@ -126,7 +126,7 @@ class Oms:
         self._snapshot_seq = core.read_seq
         self._reconciled_at: datetime | None = None
 
-    async def run(self, stopping: asyncio.Event, mark_ready: Callable[[], None], report: Callable[..., None]) -> None:
+    async def run(self, stopping: asyncio.Event, mark_ready: Callable[[], None]) -> None:
         """Work until told to stop; then let what is on its way to the broker come to its record."""
         async with asyncio.TaskGroup() as group:
             self._group = group
@@ -137,7 +137,7 @@ class Oms:
                 self._sweep.run(),
                 self._registrar.run(self._ports.log),
                 self._clocks.run(self._ports.log),
-                self._tick(report),
+                self._tick(),
             )
             tasks = [group.create_task(job) for job in jobs]
             await stopping.wait()
@@ -320,27 +320,31 @@ class Oms:
 
     # Housekeeping.
 
-    async def _tick(self, report: Callable[..., None]) -> None:
+    def figures(self) -> dict[str, Any]:
+        """Give what health shows."""
+        state = self._core.state
+        return {
+            "seq": self._core.read_seq,
+            "epoch": self._ports.lease.epoch,
+            "open_orders": state.account.open_orders,
+            "external_orders": sum(order.agent == EXTERNAL for order in state.open_orders()),
+            "unknown_orders": state.unknown_orders(),
+            "breaks": sorted(state.account.breaks),
+            "books_open": self._keeper.are_open,
+            "odd_averages": self._odd_averages,
+            "in_hand": len(self._sender.in_hand),
+            "link": "up" if self._link_up else "down",
+            "reconciled_at": self._reconciled_at,
+            "clock_skew_ms": self._clocks.skew_ms,
+            "kill": self._kill.mode,
+            "kills": self._kill.facts(),
+            "kills_not_done": self._proof.late,
+            "budget": self._ports.budget(),
+        }
+
+    async def _tick(self) -> None:
         while True:
             state = self._core.state
-            report(
-                seq=self._core.read_seq,
-                epoch=self._ports.lease.epoch,
-                open_orders=state.account.open_orders,
-                external_orders=sum(order.agent == EXTERNAL for order in state.open_orders()),
-                unknown_orders=state.unknown_orders(),
-                breaks=sorted(state.account.breaks),
-                books_open=self._keeper.are_open,
-                odd_averages=self._odd_averages,
-                in_hand=len(self._sender.in_hand),
-                link="up" if self._link_up else "down",
-                reconciled_at=self._reconciled_at,
-                clock_skew_ms=self._clocks.skew_ms,
-                kill=self._kill.mode,
-                kills=self._kill.facts(),
-                kills_not_done=self._proof.late,
-                budget=self._ports.budget(),
-            )
             await self._tell_of_throttling()
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()

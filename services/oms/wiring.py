@@ -82,6 +82,8 @@ async def serve(runtime: Runtime, guard: Guard) -> None:
         runtime.mark_ready()
 
     try:
-        await Oms(ports, core, kill, waits).run(runtime.stopping, mark_ready, runtime.report)
+        oms = Oms(ports, core, kill, waits)
+        runtime.freshly(oms.figures)
+        await oms.run(runtime.stopping, mark_ready)
     except* FencedError as fenced:
         raise LeaseLostError(str(fenced.exceptions[0])) from fenced

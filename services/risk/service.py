@@ -7,6 +7,7 @@ reach the stream in the order of deciding. Whatever breaks that ends the process
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 from contracts import subjects
 from contracts.decisions import Decision, Evidence
@@ -54,7 +55,7 @@ class RiskService:
         limits = self._core.state.limits
         await self._market.watch(self._runtime.connection, limits.symbol_allowlist if limits else ())
         backlog_end = await self._runtime.inbox.last_seq()
-        self._report()
+        self._runtime.freshly(self._figures)
         self._runtime.mark_ready()
         async with asyncio.TaskGroup() as group:
             jobs = (
@@ -139,10 +140,9 @@ class RiskService:
         self._core.stands(decision, stored.result())
 
     async def _tick(self) -> None:
-        """Report health, and keep a snapshot now and then."""
+        """Keep a snapshot now and then."""
         while True:
             await asyncio.sleep(TICK_S)
-            self._report()
             if self._core.read_seq - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._keep_snapshot()
 
@@ -182,20 +182,20 @@ class RiskService:
         snapshot = Snapshot(self._core.read_seq, SNAPSHOT_SCHEMA, self._core.save())
         await self._runtime.snapshots.save(snapshot)
 
-    def _report(self) -> None:
+    def _figures(self) -> dict[str, Any]:
         state, core, now = self._core.state, self._core, self._runtime.clock.now()
-        self._runtime.report(
-            seq=core.read_seq,
-            intent_seq=core.intent_seq,
-            epoch=core.epoch,
-            open_orders=state.open_orders,
-            limits_version=state.limits_version,
-            kill=None if state.kill is None else state.kill.mode,
-            kills={scope: kill.event.mode for scope, kill in state.standing.kills.items()},
-            kill_file=self._halt.is_there,
-            account_age_ms=core.account_age_ms(now),
-            trading=not_active(state, now),
-        )
+        return {
+            "seq": core.read_seq,
+            "intent_seq": core.intent_seq,
+            "epoch": core.epoch,
+            "open_orders": state.open_orders,
+            "limits_version": state.limits_version,
+            "kill": None if state.kill is None else state.kill.mode,
+            "kills": {scope: kill.event.mode for scope, kill in state.standing.kills.items()},
+            "kill_file": self._halt.is_there,
+            "account_age_ms": core.account_age_ms(now),
+            "trading": not_active(state, now),
+        }
 
 
 async def rebuild(runtime: Runtime, core: RiskCore, upto_seq: int) -> None:

@@ -65,6 +65,7 @@ class Runtime:
         self.stopping = asyncio.Event()
         self.failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
         self._facts: dict[str, Any] = {}
+        self._fresh: list[Callable[[], dict[str, Any]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings = AsyncExitStack()
         self._health = Health(
@@ -73,7 +74,7 @@ class Runtime:
             version=settings.code_version,
             account=settings.account,
             started=self.clock.now(),
-            facts=lambda: self._facts,
+            facts=self.facts,
         )
 
     def mark_ready(self) -> None:
@@ -81,11 +82,22 @@ class Runtime:
         gc.collect()
         gc.freeze()
         self._health.state = ProcessState.READY
-        self.log.info("ready", **self._facts)
+        self.log.info("ready", **self.facts())
 
     def report(self, **facts: Any) -> None:
         """Set figures that health shows, such as the last journal sequence, the lag or the epoch."""
         self._facts.update(facts)
+
+    def freshly(self, figures: Callable[[], dict[str, Any]]) -> None:
+        """Ask for these figures whenever health is asked: who has just changed something sees it."""
+        self._fresh.append(figures)
+
+    def facts(self) -> dict[str, Any]:
+        """Give every figure as it is now."""
+        facts = dict(self._facts)
+        for figures in self._fresh:
+            facts |= figures()
+        return facts
 
     def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run work beside `serve` until the process ends; if it fails, the process fails."""

@@ -43,6 +43,18 @@ async def serve(runtime):
 
 run("audit", serve)
 """
+COUNTING = """
+from itertools import count
+from services.runtime.process import run
+
+async def serve(runtime):
+    asked = count()
+    runtime.freshly(lambda: {"asked": next(asked)})
+    runtime.mark_ready()
+    await runtime.stopping.wait()
+
+run("audit", serve)
+"""
 FAILING = """
 import asyncio
 from services.runtime.ports import JournalUnavailableError, LeaseLostError
@@ -133,6 +145,12 @@ async def test_a_signal_ends_a_writer_cleanly_and_gives_its_lease_back(homes, ow
     assert (await exit_of(first))[0] == 0
     second = homes.start(WRITER)
     assert (await stats.of(second))["data"]["epoch"] == 2
+
+
+async def test_figures_are_asked_for_when_health_is(homes, own_nats_server):
+    counting = homes.start(COUNTING)
+    first, second = [(await Stats(own_nats_server, "audit").of(counting))["data"]["asked"] for _ in range(2)]
+    assert first < second
 
 
 async def test_a_standby_waits_and_takes_over_from_a_killed_writer(homes, own_nats_server):

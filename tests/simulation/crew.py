@@ -75,7 +75,9 @@ async def serve_oms(runtime: SimulatedRuntime) -> None:
     core.epoch = lease.epoch
     runtime.process.core = core
     try:
-        await Oms(ports, core, kill).run(runtime.stopping, runtime.mark_ready, runtime.report)
+        oms = Oms(ports, core, kill)
+        runtime.freshly(oms.figures)
+        await oms.run(runtime.stopping, runtime.mark_ready)
     except* FencedError as fenced:
         raise LeaseLostError(str(fenced.exceptions[0])) from fenced
 

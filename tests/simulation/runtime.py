@@ -76,8 +76,8 @@ class SimulatedRuntime(Runtime):
         self.snapshots: Any = LinkedSnapshots(link)
         self.stopping = asyncio.Event()
         self.failed = asyncio.get_running_loop().create_future()
-        self.facts: dict[str, Any] = {}
-        self._facts = self.facts
+        self._facts: dict[str, Any] = {}
+        self._fresh: list[Any] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings = AsyncExitStack()
         self._health: Any = _Health()

@@ -196,8 +196,9 @@ class World:
         if self.flattens and any(holding.qty for holding in self.venue.holdings.values()):
             return f"not flat: {[(s, h.qty) for s, h in self.venue.holdings.items() if h.qty]}"
         oms = self.crew.one_of(Role.OMS)
-        if oms is None or oms.facts.get("open_orders") or oms.facts.get("in_hand") or oms.facts.get("link") != "up":
-            return f"the OMS says {oms and oms.facts}"
+        told = {} if oms is None else oms.facts()
+        if told.get("open_orders") or told.get("in_hand") or told.get("link") != "up":
+            return f"the OMS says {told}"
         behind = [role for role in (Role.RISK, Role.OMS) if self._is_behind(role)]
         return f"{behind} have not read everything" if behind else None
 

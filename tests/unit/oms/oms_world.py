@@ -53,7 +53,7 @@ class OmsWorld:
         self.broker = MemoryBroker(self.clock)
         self.broker.quote(AAPL, Decimal("99.90"), Decimal("100.10"))
         self.epoch = 0
-        self.facts: dict[str, Any] = {}
+        self.oms: Oms | None = None
         self.kill = KillSwitch(OmsCore(), self.clock)
         self.core = OmsCore()
         self.lease = MemoryLease(0)
@@ -62,7 +62,7 @@ class OmsWorld:
     async def running(self, waits: OmsWaits = QUICK) -> AsyncGenerator["OmsWorld"]:
         """Run an OMS from its first comparison to its clean end."""
         oms, stopping, ready = await self.prepared(waits)
-        task = asyncio.create_task(oms.run(stopping, ready.set, self.facts.update))
+        task = asyncio.create_task(oms.run(stopping, ready.set))
         try:
             await self._ready(task, ready)
             yield self
@@ -74,7 +74,7 @@ class OmsWorld:
     async def started(self, waits: OmsWaits = QUICK) -> AsyncGenerator["asyncio.Task[None]"]:
         """Run an OMS without waiting for anything; it is cancelled, as by a kill, when the story ends."""
         oms, stopping, ready = await self.prepared(waits)
-        task = asyncio.create_task(oms.run(stopping, ready.set, self.facts.update))
+        task = asyncio.create_task(oms.run(stopping, ready.set))
         try:
             yield task
         finally:
@@ -92,7 +92,13 @@ class OmsWorld:
         ports = OmsPorts(self.journal, self.snapshots, self.broker, self.clock, self.lease, log)
         await rebuild(self.core, ports)
         self.core.epoch = self.epoch
-        return Oms(ports, self.core, self.kill, waits), asyncio.Event(), asyncio.Event()
+        self.oms = Oms(ports, self.core, self.kill, waits)
+        return self.oms, asyncio.Event(), asyncio.Event()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What health would show."""
+        return {} if self.oms is None else self.oms.figures()
 
     async def prepared_core(self) -> OmsCore:
         """Fold the journal as a start would, and leave it at that."""
