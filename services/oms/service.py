@@ -330,6 +330,7 @@ class Oms:
             "external_orders": sum(order.agent == EXTERNAL for order in state.open_orders()),
             "unknown_orders": state.unknown_orders(),
             "breaks": sorted(state.account.breaks),
+            "differences": sorted(self._breaks.watched),
             "books_open": self._keeper.are_open,
             "odd_averages": self._odd_averages,
             "in_hand": len(self._sender.in_hand),

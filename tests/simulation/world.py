@@ -197,7 +197,7 @@ class World:
             return f"not flat: {[(s, h.qty) for s, h in self.venue.holdings.items() if h.qty]}"
         oms = self.crew.one_of(Role.OMS)
         told = {} if oms is None else oms.facts()
-        if told.get("open_orders") or told.get("in_hand") or told.get("link") != "up":
+        if told.get("open_orders") or told.get("in_hand") or told.get("differences") or told.get("link") != "up":
             return f"the OMS says {told}"
         behind = [role for role in (Role.RISK, Role.OMS) if self._is_behind(role)]
         return f"{behind} have not read everything" if behind else None
