@@ -148,7 +148,7 @@ class KillVerified(Event, frozen=True, kw_only=True, tag="broker.kill_verified.v
 
     `silent_after_ms` runs, like `blocked_after_ms`, from the time of the word, to the broker's answer to the last
     request of new risk in the scope that was handed over before; after that none reaches the broker. None when that
-    cannot be said: one was never answered, or the OMS did not hear the word. It is rounded up.
+    cannot be said: one was never answered, or the OMS did not hear the word, or was still starting. It is rounded up.
     """
 
     scope: ScopeText

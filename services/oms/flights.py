@@ -45,6 +45,8 @@ class Flights:
 
     def __init__(self, clock: Clock, on_silence: Callable[[], None]) -> None:
         """Have nothing on its way; `on_silence` is called whenever a silence is over."""
+        self.are_all_known = False
+        """Whether it is noted what a predecessor may have sent; until then nobody knows what is on its way."""
         self._clock = clock
         self._on_silence = on_silence
         self._on_way: dict[str, Whose] = {}

@@ -42,11 +42,14 @@ class Word(NamedTuple):
 
 
 class Hearing(NamedTuple):
-    """When a word came, by the wall and the monotonic clock; it shut the gate in the same step, behind the rest."""
+    """When a word came, by the wall and the monotonic clock; it shut the gate in the same step, behind the rest.
+
+    There is no silence to wait for while it is not known what a predecessor may have sent.
+    """
 
     at: datetime
     monotonic_ms: int
-    silence: Silence
+    silence: Silence | None
 
 
 class KillSwitch:
@@ -139,7 +142,7 @@ class KillSwitch:
             self.moved.set()
 
     def _hearing(self, event: KillEngaged) -> Hearing:
-        silence = self.flights.silence(switch_of(event.scope))
+        silence = self.flights.silence(switch_of(event.scope)) if self.flights.are_all_known else None
         return Hearing(self._clock.now(), self._clock.monotonic_ms(), silence)
 
     def see_file(self, word: FileWord | None) -> None:

@@ -212,8 +212,7 @@ def _is_proved(kill: Kill) -> bool:
 
 def _detail(claim: _Claim) -> str:
     """Say how it was measured, and of what nothing can be said."""
-    unanswered = 0 if claim.silence is None else claim.silence.unanswered
-    unsaid = f"; {unanswered} requests sent before were never answered, and may still arrive" if unanswered else ""
+    unsaid = _unsaid(claim.silence)
     if claim.mode is KillMode.BLOCK_NEW:
         return f"the gate to the broker is shut for new risk{unsaid}"
     kind, _ = parse_scope(claim.scope)
@@ -221,3 +220,11 @@ def _detail(claim: _Claim) -> str:
     whose = "; whose positions they are, our books say" if is_ours else ""
     since = "; times by the wall clock, because the OMS was started after the word"
     return f"the broker was asked {claim.asked} times{whose}{since if claim.blocked_after_ms is None else ''}{unsaid}"
+
+
+def _unsaid(silence: Silence | None) -> str:
+    """Say why nobody knows from when on the broker hears nothing more; nothing where that is known."""
+    if silence is None:
+        return "; what was sent before the OMS started may still arrive"
+    unanswered = silence.unanswered
+    return f"; {unanswered} requests sent before were never answered, and may still arrive" if unanswered else ""

@@ -49,13 +49,15 @@ class Replacer:
         self._slots = asyncio.Semaphore(REPLACES_IN_FLIGHT_MAX)
         self.at_work: set[OrderId] = set()
 
+    def doubt(self, order_id: OrderId) -> None:
+        """Note that a predecessor may have asked for what `replace` is about to look up."""
+        self._kill.may_have_set_out(_request(order_id), self._desk.order(order_id))
+
     async def replace(self, order_id: OrderId, *, perhaps_asked: bool = False) -> None:
         """Ask for what was approved and follow it; what a predecessor may have asked for is looked up first."""
         if order_id in self.at_work:
             return
         self.at_work.add(order_id)
-        if perhaps_asked:
-            self._kill.may_have_set_out(_request(order_id), self._desk.order(order_id))
         try:
             async with self._desk.news_of(order_id) as news:
                 await self._carry_out(order_id, news, asked=perhaps_asked)

@@ -5,7 +5,9 @@ before its bytes do. An order in doubt stays UNKNOWN until the broker says what 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 from contracts.enums import EndCause, OrderStatus
 from contracts.ids import AgentId, OrderId
@@ -75,12 +77,18 @@ class Sender:
         finally:
             self._let_go(order_id)
 
-    async def resume(self, order_id: OrderId) -> None:
-        """Take up, after a restart, an order of which the journal knows the approval or a doubt: ask first."""
+    def resume(self, order_id: OrderId) -> Coroutine[Any, Any, None]:
+        """Take up, after a restart, an order of which the journal knows the approval or a doubt: ask first.
+
+        The doubt is noted in this step: a kill that comes before the first question must know of it.
+        """
+        self._kill.may_have_set_out(order_id, self._desk.order(order_id))
+        return self._resume(order_id)
+
+    async def _resume(self, order_id: OrderId) -> None:
         if order_id in self.in_hand:
             return
         self.in_hand.add(order_id)
-        self._kill.may_have_set_out(order_id, self._desk.order(order_id))
         try:
             await self._resolve(order_id)
         finally:
@@ -115,9 +123,11 @@ class Sender:
             await asyncio.sleep(self._pause_ms(outcome, wait_ms) / 1000)
             wait_ms = min(wait_ms * 2, self._waits.lookup_last_ms)
 
-    async def replace(self, order_id: OrderId, *, perhaps_asked: bool = False) -> None:
-        """Ask for new terms that were approved, and follow what becomes of them."""
-        await self.replacer.replace(order_id, perhaps_asked=perhaps_asked)
+    def replace(self, order_id: OrderId, *, perhaps_asked: bool = False) -> Coroutine[Any, Any, None]:
+        """Ask for new terms that were approved, and follow what becomes of them; a doubt is noted in this step."""
+        if perhaps_asked:
+            self.replacer.doubt(order_id)
+        return self.replacer.replace(order_id, perhaps_asked=perhaps_asked)
 
     async def _cancelable(self, order_id: OrderId) -> str | None:
         """Wait until the broker's id of an order is known; None when the order has ended, or is nobody's."""

@@ -201,6 +201,7 @@ class Oms:
             self._spawn(self._sender.cancel(order_id, wish.requested_by))
         for order_id in self._core.state.open_replacements():
             self._spawn(self._sender.replace(order_id, perhaps_asked=True))
+        self._kill.flights.are_all_known = True
         for order in self._core.state.all_orders():
             if self._breaks.concerns(order.order_id):
                 self._spawn(self._breaks.check_fill(order.order_id))

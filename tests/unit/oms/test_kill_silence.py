@@ -186,3 +186,28 @@ async def test_new_terms_that_are_on_their_way_are_waited_for():
         world.broker.may_answer.set()
         told = await world.proof()
     assert told.silent_after_ms == 2 + 1
+
+
+async def test_a_word_that_comes_while_the_oms_starts_claims_no_silence_about_its_predecessor():
+    world = OmsWorld()
+    await world.approve(decision("i-1", RESTING))
+    async with world.started():
+        await world.engage(KillMode.BLOCK_NEW)  # before the first step of what asks about doubts
+        await until(lambda: world.of(KillVerified))
+    assert world.of(KillVerified)[0].silent_after_ms is None
+
+
+async def test_new_terms_that_a_predecessor_may_have_asked_for_leave_the_silence_unproved():
+    world = OmsWorld()
+    async with world.running():
+        order_id = await world.approve(decision("i-1", RESTING))
+        await world.settled(order_id, "working")
+    approved = replace_decision("i-2", order_id, terms(20, limit="90"))
+    await world.journal.append(subjects.decision(ACCOUNT, DEMO, IntentId("i-2")), approved)
+    async with world.started():
+        world.broker.refuse_reads(1_000_000)
+        await until(lambda: world.core.state.open_replacements() and world.oms)
+        await asyncio.sleep(0)  # all jobs have begun; the broker has not answered one question
+        await world.engage(KillMode.BLOCK_NEW)
+        await until(lambda: world.of(KillVerified))
+    assert world.of(KillVerified)[0].silent_after_ms is None
