@@ -203,7 +203,10 @@ def order_report(wire: WireOrder, role: LegRole | None = None) -> BrokerOrder:
 
 def utc(at: datetime) -> datetime:
     """Bring a stamp to UTC; one without an offset is UTC already."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise UnreadableReportError(f"{at} is no time in UTC") from error
 
 
 def utc_or_none(at: datetime | None) -> datetime | None:

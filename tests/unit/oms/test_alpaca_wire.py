@@ -179,6 +179,13 @@ def test_the_clock_comes_in_new_york_time_and_leaves_in_utc():
     assert clock.at.tzinfo is UTC
 
 
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_is_none_in_utc_is_unreadable(stamp: str):
+    body = f'{{"timestamp": "{stamp}", "is_open": true, "next_open": "{stamp}", "next_close": "{stamp}"}}'
+    with pytest.raises(wire.UnreadableReportError):
+        wire.read_clock(body.encode())
+
+
 def test_fill_activities_are_read_and_a_short_sale_is_a_sell():
     body = b"""[{"activity_type": "FILL", "id": "20261008103000123::u", "order_id": "o-1", "symbol": "AAPL",
       "side": "sell_short", "type": "partial_fill", "qty": "1.5", "price": "10.01", "cum_qty": "1.5",
