@@ -34,9 +34,9 @@ class WatchReports:
         self._every_ms = REPORT_EVERY_MS if age_max_ms is None else min(REPORT_EVERY_MS, age_max_ms // 2)
 
     async def tell(self, *, blind: bool, read_seq: int, detail: str = "") -> None:
-        """Write a report when something changed, or when the last one grows old."""
+        """Write a report when something changed, or the last one grows old, or the clock was set back."""
         now = self._clock.now()
-        due = self._last_at is None or now - self._last_at >= timedelta(milliseconds=self._every_ms)
+        due = self._last_at is None or abs(now - self._last_at) >= timedelta(milliseconds=self._every_ms)
         if not due and blind is self._was_blind:
             return
         if not self._lease.held():

@@ -241,9 +241,9 @@ class Bookkeeper:
         )
 
     def _is_due(self, seen: AccountObserved) -> bool:
-        """Say whether an observation is worth a line: it is new, or the last one grows old."""
+        """Say whether an observation is worth a line: it is new, the last one grows old, or our clock went back."""
         last = self._core.state.account.observed
-        if last is None or seen.at - last.at >= OBSERVE_AT_LEAST:
+        if last is None or abs(seen.at - last.at) >= OBSERVE_AT_LEAST:
             return True
         return _figures(last) != _figures(seen)
 

@@ -178,14 +178,14 @@ class Reconciler:
         return max(compared_at - OVERLAP, adopts_since(self._core.state, self._clock.now()))
 
     def _is_due(self) -> bool:
-        """Say whether the last comparison on record grows old: risk holds its age against a limit."""
+        """Say whether the last comparison on record grows old: risk holds its age against a limit, either way."""
         account = self._core.state.account
         last, allowed_ms = (
             account.guard.health.reconciled_at,
             account.limits and account.limits.reconciliation_age_max_ms,
         )
         every_ms = RECORD_EVERY_MS if allowed_ms is None else min(RECORD_EVERY_MS, allowed_ms // 2)
-        return last is None or self._clock.now() - last >= timedelta(milliseconds=every_ms)
+        return last is None or abs(self._clock.now() - last) >= timedelta(milliseconds=every_ms)
 
     def _reconciled(self, found: Comparison) -> Reconciled:
         stamp = self._desk.stamp()

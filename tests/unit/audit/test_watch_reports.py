@@ -102,6 +102,16 @@ async def test_a_watch_that_sees_says_so_before_its_last_word_grows_old_and_not_
     assert world.told() == [False, False, False]
 
 
+async def test_a_watch_whose_clock_was_set_back_says_anew_that_it_sees() -> None:
+    world = World()
+    reports = world.reports()
+    await reports.tell(blind=False, read_seq=1)
+    world.clock.set(NOW - timedelta(hours=1))
+    await reports.tell(blind=False, read_seq=1)
+    await reports.tell(blind=False, read_seq=1)
+    assert world.told() == [False, False]
+
+
 async def test_going_blind_and_seeing_again_are_told_at_once() -> None:
     world = World()
     reports = world.reports()

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from contracts import subjects
-from contracts.broker import Reconciled, Throttled
+from contracts.broker import AccountObserved, Reconciled, Throttled
 from contracts.controls import LimitsSet
 from contracts.limits import LimitSet
 from services.oms.brokers.budget import RequestBudget
@@ -54,6 +54,16 @@ async def test_a_comparison_that_finds_nothing_is_recorded_before_the_last_one_g
         assert len(world.of(Reconciled)) == told
         world.clock.advance(timedelta(seconds=31))
         await until(lambda: len(world.of(Reconciled)) == told + 1)
+
+
+async def test_after_the_clock_was_set_back_what_risk_needs_fresh_is_recorded_anew():
+    world = OmsWorld()
+    async with world.running():
+        await world.comparisons(3)
+        told, seen = len(world.of(Reconciled)), len(world.of(AccountObserved))
+        world.clock.set(world.clock.now() - timedelta(hours=1))
+        await until(lambda: len(world.of(Reconciled)) == told + 1)
+        await until(lambda: len(world.of(AccountObserved)) == seen + 1)
 
 
 async def test_comparisons_are_recorded_twice_within_the_age_that_risk_allows():
