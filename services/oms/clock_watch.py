@@ -105,7 +105,7 @@ def is_conclusive(seen: ClockCompared, limits: LimitSet | None) -> bool:
 
 def is_news(known: ClockCompared | None, seen: ClockCompared, limits: LimitSet | None) -> bool:
     """Say whether a comparison belongs on record: it says otherwise than the last one there, or that grows old."""
-    if known is None or abs(seen.at - known.at) >= RECORD_EVERY:
+    if known is None or abs(seen.at - known.at) >= RECORD_EVERY or not is_conclusive(known, limits):
         return True
     most_ms = None if limits is None else limits.clock_skew_max_ms
     if most_ms is not None and (excess_ms(known) > most_ms) is not (excess_ms(seen) > most_ms):

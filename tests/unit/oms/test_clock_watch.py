@@ -154,6 +154,7 @@ NEWS = [
     pytest.param(clock(), clock(141), True, id="moved"),
     pytest.param(clock(), replace(clock(), at=NOW + RECORD_EVERY), True, id="old"),
     pytest.param(clock(), replace(clock(), at=NOW - RECORD_EVERY), True, id="our clock went back"),
+    pytest.param(clock(0, uncertainty_ms=1_001), clock(), True, id="too uncertain for the limit that holds now"),
     pytest.param(clock(1_020), clock(1_021), True, id="over the limit"),
     pytest.param(clock(1_021), clock(1_020), True, id="below it again"),
 ]
