@@ -1,7 +1,7 @@
 """Read models in PostgreSQL: a schema for each account, a writer's and a reader's role, COPY in one transaction."""
 
 import hashlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar
@@ -186,9 +186,12 @@ def take_place(built: PostgresDatabase, live: str, url: str) -> None:
 def _prepare_for_questions(built: PostgresDatabase, url: str) -> None:
     """Make indexes and statistics over two connections, each half of them: the server works on both at once."""
     with closing(_colleague(built, url)) as colleague, ThreadPoolExecutor(max_workers=2) as threads:
-        for work, items in ((PostgresDatabase.make_indexes, indexes()), (PostgresDatabase.analyze, built.found_by())):
-            halves = threads.map(work, (built, colleague), (items[::2], items[1::2]))
-            list(halves)  # raises what either raised
+
+        def by_halves[T](work: Callable[[PostgresDatabase, Sequence[T]], None], items: Sequence[T]) -> None:
+            list(threads.map(work, (built, colleague), (items[::2], items[1::2])))  # raises what either raised
+
+        by_halves(PostgresDatabase.make_indexes, indexes())
+        by_halves(PostgresDatabase.analyze, built.found_by())  # by the indexes, too, which are there only now
 
 
 def _colleague(database: PostgresDatabase, url: str) -> PostgresDatabase:
@@ -197,10 +200,10 @@ def _colleague(database: PostgresDatabase, url: str) -> PostgresDatabase:
     try:
         _take_role(connection, WRITER)
         _look_into(connection, database.schema)
+        return PostgresDatabase(connection, database.schema)
     except BaseException:
         connection.close()
         raise
-    return PostgresDatabase(connection, database.schema)
 
 
 def drop(built: PostgresDatabase) -> None:

@@ -39,6 +39,15 @@ def test_what_is_built_takes_the_place_of_nothing_and_then_of_what_was_built_bef
     store.close()
 
 
+def test_what_takes_the_place_knows_how_its_rows_are_spread_by_whatever_they_are_found_by(tmp_path, postgres_url):
+    place = location_of("postgresql", tmp_path, postgres_url)
+    rebuild(place)
+    with closing(place.open_reader()) as reader:
+        asked = reader.execute("SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema()")
+        known = {tuple(row) for row in asked}
+    assert {("trail", "seq"), ("trail", "type"), ("orders", "symbol"), ("fills", "trading_day")} <= known
+
+
 def test_a_writer_notices_the_new_ones_and_cannot_write_to_them_by_mistake(location):
     store = opened(location)
     stretch(store, DAY[:5])
