@@ -126,6 +126,11 @@ class Decision(Event, frozen=True, kw_only=True, tag="decision.v1"):
     intent: msgspec.Raw = msgspec.field(default_factory=lambda: NO_INTENT)
     malformed: bytes | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse checks that are no list of text: unread as they are, they would break who asks, long after."""
+        if not str(self.checks, "utf-8").startswith("["):
+            raise ValueError("checks must be a list")
+
 
 def written(checks: tuple[Check, ...]) -> msgspec.Raw:
     """Write checks as a decision holds them."""

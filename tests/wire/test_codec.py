@@ -9,6 +9,7 @@ from contracts import codec, retired
 from contracts.base import Event
 from contracts.codec import UndecodableError, decode_event, decode_intent, encode
 from contracts.controls import KillReleased
+from contracts.decisions import Decision
 from contracts.intents import SubmitIntent
 from contracts.upcast import STEPS as CURRENT_STEPS
 from contracts.upcast import upcast
@@ -76,6 +77,15 @@ def test_every_retired_type_reaches_a_current_one() -> None:
 def test_what_is_not_a_known_event_stops_the_reader_loudly(body: bytes) -> None:
     with pytest.raises(UndecodableError):
         decode_event(body)
+
+
+@pytest.mark.parametrize("checks", [b'{"name": "quote"}', b"null", b"7", b'["\xff"]'])
+def test_a_decision_whose_checks_are_no_list_of_text_stops_the_reader_loudly(checks: bytes) -> None:
+    decision = next(event for event in EVENTS if isinstance(event, Decision))
+    body = encode(decision)
+    assert body.count(bytes(decision.checks)) == 1
+    with pytest.raises(UndecodableError):
+        decode_event(body.replace(bytes(decision.checks), checks))
 
 
 def test_fields_of_a_later_writer_are_ignored() -> None:
