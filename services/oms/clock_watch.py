@@ -72,7 +72,13 @@ class ClockWatch:
 
     async def _compared(self) -> ClockCompared:
         asked_ms = self._clock.monotonic_ms()
-        theirs = (await self._broker.clock()).at
+
+        def goes() -> bool:
+            nonlocal asked_ms
+            asked_ms = self._clock.monotonic_ms()  # the wait for its turn is no part of the way
+            return True
+
+        theirs = (await self._broker.clock(goes)).at
         stamp, took_ms = self._desk.stamp(), self._clock.monotonic_ms() - asked_ms
         skew_ms, uncertainty_ms = reading(theirs, stamp.at, took_ms)
         return ClockCompared(epoch=stamp.epoch, at=stamp.at, skew_ms=skew_ms, uncertainty_ms=uncertainty_ms)

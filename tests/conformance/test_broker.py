@@ -208,7 +208,9 @@ def test_a_closed_position_is_gone(told):
 
 def test_the_clock_is_in_utc(told):
     async def story(world: World) -> None:
-        clock = await world.broker.clock()
+        asked: list[str] = []
+        clock = await world.broker.clock(lambda: not asked.append("goes now"))
+        assert asked == ["goes now"]
         assert clock.at.utcoffset() == timedelta(0)
         assert clock.next_close > clock.at
 

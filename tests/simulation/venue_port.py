@@ -237,7 +237,8 @@ class VenuePort:
     async def account(self) -> BrokerAccount:
         return await self._read(self._account)
 
-    async def clock(self) -> BrokerClock:
+    async def clock(self, still_may: StillMay | None = None) -> BrokerClock:
+        assert still_may is None or still_may()
         return await self._read(self._hours)
 
     async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:

@@ -142,9 +142,9 @@ class AlpacaBroker:
         """GET the account."""
         return _understood(wire.read_account, await self._get("/v2/account"))
 
-    async def clock(self) -> BrokerClock:
+    async def clock(self, still_may: StillMay | None = None) -> BrokerClock:
         """GET the clock."""
-        return _understood(wire.read_clock, await self._get("/v2/clock"))
+        return _understood(wire.read_clock, await self._get("/v2/clock", still_may=still_may))
 
     async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:
         """GET the assets."""
@@ -236,9 +236,15 @@ class AlpacaBroker:
         except NoAnswerError as error:
             return Ambiguous(detail=str(error))
 
-    async def _get(self, path: str, params: Mapping[str, str] | None = None, also: int = _OK) -> Answer:
+    async def _get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        also: int = _OK,
+        still_may: StillMay | None = None,
+    ) -> Answer:
         try:
-            answer = await self._http.send("GET", path, params=params)
+            answer = await self._http.send("GET", path, params=params, still_may=still_may)
         except BudgetSpentError as error:
             raise BrokerThrottledError(str(error), error.wait_ms) from error
         except (NotSentError, NoAnswerError) as error:

@@ -161,9 +161,11 @@ class MemoryBroker:
             trading_blocked=False,
         )
 
-    async def clock(self) -> BrokerClock:
+    async def clock(self, still_may: StillMay | None = None) -> BrokerClock:
         """Give the time; this market never closes."""
         self._answer()
+        if still_may is not None and not still_may():
+            raise BrokerUnreachableError("called back")
         now = self._clock.now()
         return BrokerClock(at=now, is_open=True, next_open=now + 2 * _SESSION, next_close=now + _SESSION)
 

@@ -264,8 +264,8 @@ class Broker(Protocol):
         """Give the account's money."""
         ...
 
-    async def clock(self) -> BrokerClock:
-        """Give the broker's time and session."""
+    async def clock(self, still_may: StillMay | None = None) -> BrokerClock:
+        """Give the broker's time and session; `still_may` is asked when the question goes, after any wait."""
         ...
 
     async def assets(self, symbols: tuple[Symbol, ...]) -> tuple[Asset, ...]:

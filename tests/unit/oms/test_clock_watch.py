@@ -10,7 +10,7 @@ from contracts import subjects
 from contracts.broker import ClockCompared
 from contracts.controls import LimitsSet
 from contracts.limits import LimitSet
-from services.oms.brokers.port import BrokerClock, BrokerUnreachableError
+from services.oms.brokers.port import BrokerClock, BrokerUnreachableError, StillMay
 from services.oms.clock_watch import DOUBTFUL_EVERY_MS, RECORD_EVERY, ClockWatch, is_conclusive, is_news, reading
 from services.oms.desk import OrderDesk
 from tests.unit.oms.oms_world import QUICK, OmsWorld
@@ -31,12 +31,15 @@ class SkewedWorld(OmsWorld):
     def __init__(self) -> None:
         super().__init__()
         self.skew_ms = 0
+        self.waits_ms = 0
         self.took_ms = 0
         self.asked = 0
         self.silent = False
         self.broker.clock = self._clock
 
-    async def _clock(self) -> BrokerClock:
+    async def _clock(self, still_may: StillMay | None = None) -> BrokerClock:
+        self.clock.advance(self.waits_ms * MS)
+        assert still_may is None or still_may()
         self.asked += 1
         if self.silent:
             raise BrokerUnreachableError("test", retry_after_ms=5)
@@ -69,6 +72,13 @@ async def test_an_oms_that_is_ready_has_compared_its_clock() -> None:
     async with world.running():
         assert world.compared() == [(-250, 2)]
         await until(lambda: world.facts.get("clock_skew_ms") == -250)
+
+
+async def test_a_question_that_waits_for_its_turn_is_no_slow_answer() -> None:
+    world = SkewedWorld()
+    world.waits_ms, world.took_ms, world.skew_ms = 4_000, 20, 70
+    async with world.running():
+        assert world.compared() == [(70, 12)]
 
 
 async def test_what_stays_as_it_was_is_recorded_only_when_the_record_grows_old() -> None:
