@@ -55,11 +55,11 @@ def trips(
     if what == "reset":
         return asyncio.run(_reset(scope or ACCOUNT, trip or "", given_reason(reason or ""), home))
     state, now = asyncio.run(_list(home))
-    standing = standing_in(state, now)
+    standing, gates = standing_in(state, now), closed_gates(state, now)
     if as_json:
-        say_json(standing)
+        say_json((*standing, *({"scope": ACCOUNT} | one._asdict() for one in gates)))
         return OK
-    lines = (*map(line_of, standing), *map(line_of_gate, closed_gates(state, now)))
+    lines = (*map(line_of, standing), *map(line_of_gate, gates))
     terminal = console()
     for line in lines:
         terminal.tell(line, BAD)

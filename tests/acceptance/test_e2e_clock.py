@@ -1,6 +1,7 @@
 """A broker whose clock is not ours, with the whole system running: only exits pass until both agree for a while."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,6 +61,8 @@ def test_a_clock_that_is_wrong_leaves_only_exits_until_it_has_been_right_for_a_w
     assert code(submit(system, side="sell")) is None
     assert causes(system) == ["clock_skew"]
     assert "account clock_skew: the broker's clock is" in system.command("trips", "list").stdout
+    told = json.loads(system.command("trips", "list", "--json").stdout)
+    assert [(one["scope"], one["name"]) for one in told] == [("account", "clock_skew")]
     assert "reduce_only for account: clock_skew" in system.command("status").stdout
     system.command("sim", "fault", "clear")
     recovering = wait(
