@@ -20,6 +20,8 @@ from contracts.limits import LimitSet
 
 CLOCK_AGE_MAX_MS = 300_000
 """A comparison of the clocks that is older says nothing any more: a clock may have been set since."""
+CLOCK_DOUBTFUL_EVERY_MS = 5_000
+"""While the clocks are apart, or have only just come together, they are compared this often."""
 _MS = timedelta(milliseconds=1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.broker import ClockCompared
 from contracts.limits import LimitSet
-from projections.health import CLOCK_AGE_MAX_MS, HealthGate, ailments, excess_ms
+from projections.health import CLOCK_AGE_MAX_MS, CLOCK_DOUBTFUL_EVERY_MS, HealthGate, ailments, excess_ms
 from services.oms.brokers.port import Broker, BrokerUnreachableError
 from services.oms.core import OmsCore
 from services.oms.desk import OrderDesk
@@ -18,8 +18,6 @@ from services.runtime.ports import Clock
 
 COMPARE_EVERY_MS_MAX = CLOCK_AGE_MAX_MS // 3
 """However seldom the settings want it: a comparison and one that failed fit into the age that risk allows."""
-DOUBTFUL_EVERY_MS = 5_000
-"""While the clocks are apart, or have only just come together, they are compared this often."""
 RETRY_AFTER_MS = 2_000
 RECORD_EVERY = timedelta(milliseconds=CLOCK_AGE_MAX_MS // 2)
 """A comparison that finds nothing new is recorded when the last one on record is this old."""
@@ -90,7 +88,7 @@ class ClockWatch:
             return self._every_ms
         found = ailments(account.guard.health, account.limits, self._clock.now())
         doubtful = any(one.name.startswith(HealthGate.CLOCK) for one in found)
-        return min(self._every_ms, DOUBTFUL_EVERY_MS) if doubtful else self._every_ms
+        return min(self._every_ms, CLOCK_DOUBTFUL_EVERY_MS) if doubtful else self._every_ms
 
 
 def reading(theirs: datetime, received: datetime, took_ms: int) -> tuple[int, int]:

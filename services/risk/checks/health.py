@@ -6,7 +6,7 @@ from decimal import Decimal
 from contracts.broker import ClockCompared
 from contracts.reasons import DenialCode, Reason
 from projections.guard import DAILY, Trip, TripEnd, trips_over
-from projections.health import CLOCK_AGE_MAX_MS, HealthGate, excess_ms, open_at, skew_words
+from projections.health import CLOCK_AGE_MAX_MS, CLOCK_DOUBTFUL_EVERY_MS, HealthGate, excess_ms, open_at, skew_words
 from projections.standing import scopes_over
 from projections.tripwires import is_breached
 from services.risk.checks.findings import Denial, Finding, clear, denied, exempt, fresh, missing, passed
@@ -15,8 +15,6 @@ from services.risk.situation import Situation
 C = DenialCode
 _MS = timedelta(milliseconds=1)
 TRIPS_SHOWN = 5
-CLOCK_RETRY_MS = 5_000
-"""While the clocks are apart the OMS compares them this often."""
 
 
 def check_trips(at: Situation) -> Finding:
@@ -112,7 +110,7 @@ def _agreeing(seen: ClockCompared, most_ms: int) -> Finding:
         limit=limit,
         attempted=apart_ms,
         retryable=True,
-        retry_after_ms=CLOCK_RETRY_MS,
+        retry_after_ms=CLOCK_DOUBTFUL_EVERY_MS,
     )
     return denied("clock", reason)
 

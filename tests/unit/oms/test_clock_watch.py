@@ -10,8 +10,9 @@ from contracts import subjects
 from contracts.broker import ClockCompared
 from contracts.controls import LimitsSet
 from contracts.limits import LimitSet
+from projections.health import CLOCK_DOUBTFUL_EVERY_MS
 from services.oms.brokers.port import BrokerClock, BrokerUnreachableError, StillMay
-from services.oms.clock_watch import DOUBTFUL_EVERY_MS, RECORD_EVERY, ClockWatch, is_conclusive, is_news, reading
+from services.oms.clock_watch import RECORD_EVERY, ClockWatch, is_conclusive, is_news, reading
 from services.oms.desk import OrderDesk
 from tests.unit.oms.oms_world import QUICK, OmsWorld
 from tests.unit.oms.order_stories import ACCOUNT, NOW
@@ -186,8 +187,8 @@ async def test_a_clock_that_is_or_just_was_wrong_is_looked_at_more_often() -> No
         await tell(world, clock())
         assert watch.pause_ms() == 60_000
         await tell(world, clock(9_000))
-        assert watch.pause_ms() == DOUBTFUL_EVERY_MS
+        assert watch.pause_ms() == CLOCK_DOUBTFUL_EVERY_MS
         await tell(world, clock())
-        assert watch.pause_ms() == DOUBTFUL_EVERY_MS
+        assert watch.pause_ms() == CLOCK_DOUBTFUL_EVERY_MS
         world.clock.advance(timedelta(milliseconds=10_000))
         assert watch.pause_ms() == 60_000
