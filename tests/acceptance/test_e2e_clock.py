@@ -1,13 +1,12 @@
 """A broker whose clock is not ours, with the whole system running: only exits pass until both agree for a while."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.running_system import FAST, System, eventually
+from tests.acceptance.running_system import FAST, System
+from tests.acceptance.stating import code, submit, wait
 
 RECOVERY_MS = 3_000
 OFTEN = {"LOCKGATE_CLOCK_EVERY_MS": "300", "HEALTH_RECOVERY_MS": str(RECOVERY_MS)}
@@ -19,21 +18,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     running.up()
     yield running
     running.down()
-
-
-def submit(system: System, **fields: Any) -> Any:
-    base = {"symbol": "AAPL", "side": "buy", "qty": "1", "type": "market"}
-    status, answer = system.http("POST", "/v1/intents", base | fields)
-    assert status == 200, answer
-    return answer
-
-
-def code(answer: Any) -> str | None:
-    return answer["reason"]["code"] if answer["status"] == "rejected" else None
-
-
-def wait[T](ask: Callable[[], T], holds: Callable[[T], bool], what: str) -> T:
-    return asyncio.run(eventually(ask, holds, what))
 
 
 def causes(system: System) -> list[str]:

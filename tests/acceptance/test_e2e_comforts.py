@@ -196,5 +196,5 @@ def wait_for(system: System, order_id: str, status: str) -> None:
 
 
 def test_every_decision_on_all_of_this_follows_from_the_record(system: System) -> None:
-    done = system.command("verify", "--decisions", "--unsigned", check=False)  # the first checkpoint may be to come
+    done = system.command("verify", "--decisions", check=False)
     assert done.returncode == 0, done.stdout + done.stderr

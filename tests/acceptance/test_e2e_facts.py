@@ -92,6 +92,6 @@ def test_explaining_the_order_shows_what_was_usual(system: System) -> None:
 
 def test_every_decision_derives_again_from_the_record(system: System) -> None:
     submit(system, "proved")
-    proof = json.loads(system.command("verify", "--decisions", "--unsigned", "--json").stdout)
+    proof = json.loads(system.command("verify", "--decisions", "--json").stdout)
     assert proof["decisions"]["decisions"] >= 1
     assert proof["decisions"]["divergences"] == 0

@@ -1,12 +1,11 @@
 """Trading that stops by itself, with the whole system running: a noisy agent, a throttling broker, a blind watch."""
 
-import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.running_system import FAST, System, eventually
+from tests.acceptance.running_system import FAST, System
+from tests.acceptance.stating import code, submit, wait
 
 RAILS = {
     "MAX_REJECT_STREAK": "3",
@@ -25,21 +24,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     running.up()
     yield running
     running.down()
-
-
-def submit(system: System, who: str = "agent-demo", **fields: Any) -> Any:
-    base = {"symbol": "AAPL", "side": "buy", "qty": "1", "type": "market"}
-    status, answer = system.http("POST", "/v1/intents", base | fields, who)
-    assert status == 200, answer
-    return answer
-
-
-def code(answer: Any) -> str | None:
-    return answer["reason"]["code"] if answer["status"] == "rejected" else None
-
-
-def wait[T](ask: Callable[[], T], holds: Callable[[T], bool], what: str) -> T:
-    return asyncio.run(eventually(ask, holds, what))
 
 
 def trading(system: System) -> None:

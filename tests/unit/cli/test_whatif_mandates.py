@@ -1,23 +1,18 @@
 """`lockgate whatif` with other mandates, on a journal made by hand: which intents flip, counted by hand."""
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from contracts.ids import AgentId, Symbol
-from services.audit.signing import signer_of
-from services.cli.app import main
-from services.cli.outcome import OK, USAGE
+from services.cli.outcome import USAGE
 from tests.prepared_day import Day
 from tests.risk_world import DEMO, quote
+from tests.unit.cli.whatif_run import Run, report_of, turned, whatif_on
 from tests.unit.risk.rows_mandates import granted, revoked
 
-type Run = Callable[..., tuple[int, str]]
 ONLY_AAPL = 'mandates.demo.symbols = ["AAPL"]'
 NONE = "[mandates.demo]\nrevoked = true\n"
 HELD_FROM = "8"
@@ -51,26 +46,7 @@ def prepared() -> Day:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("LOCKGATE_HOME", str(tmp_path / "home"))
-    asyncio.run(prepared().export(tmp_path / "x", signer_of(tmp_path / "home")))
-
-    def command(text: str, *words: str, suffix: str = "toml") -> tuple[int, str]:
-        file = tmp_path / f"tried.{suffix}"
-        file.write_text(text)
-        code = main(["whatif", "--limits", str(file), "--journal", str(tmp_path / "x"), *words])
-        shown = capsys.readouterr()
-        return code, shown.out + shown.err
-
-    return command
-
-
-def report_of(answer: tuple[int, str]) -> Any:
-    assert answer[0] == OK, answer[1]
-    return json.loads(answer[1])
-
-
-def turned(report: Any) -> list[tuple[str, str, str | None]]:
-    return [(flip["intent_id"], flip["would_be"], flip["would_be_code"]) for flip in report["flips"]]
+    return whatif_on(prepared(), tmp_path, monkeypatch, capsys)
 
 
 def test_a_mandate_without_a_symbol_flips_exactly_the_intents_of_a_hand_count(run: Run) -> None:

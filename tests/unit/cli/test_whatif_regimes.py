@@ -1,25 +1,19 @@
 """`lockgate whatif` with other thresholds of UNTRADEABLE on a journal made by hand: the flips are counted by hand."""
 
-import asyncio
-import json
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from contracts.enums import Regime
-from services.audit.signing import signer_of
-from services.cli.app import main
-from services.cli.outcome import OK, USAGE
+from services.cli.outcome import USAGE
 from tests.prepared_day import Day
 from tests.risk_world import quote
+from tests.unit.cli.whatif_run import Run, report_of, turned, whatif_on
 from tests.unit.risk.rows_regimes import RECOMMENDED, regime
 
-type Run = Callable[..., tuple[int, str]]
 CHOP, UNTRADEABLE = Regime.CHOP, Regime.UNTRADEABLE
 JUDGED = ("no trend evidence", "judged by quote_age_max_ms 5000 and spread_max_bps 50")
 FROM_D = "9"
@@ -49,26 +43,13 @@ def prepared() -> Day:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("LOCKGATE_HOME", str(tmp_path / "home"))
-    asyncio.run(prepared().export(tmp_path / "x", signer_of(tmp_path / "home")))
+    command = whatif_on(prepared(), tmp_path, monkeypatch, capsys)
 
-    def command(text: str, *words: str, suffix: str = "toml") -> tuple[int, str]:
-        file = tmp_path / f"tried.{suffix}"
-        file.write_text(text)
-        code = main(["whatif", "--limits", str(file), "--journal", str(tmp_path / "x"), *words])
-        shown = capsys.readouterr()
-        return code, " ".join((shown.out + shown.err).split())
+    def on_one_line(*words: str, **more: str) -> tuple[int, str]:
+        code, shown = command(*words, **more)
+        return code, " ".join(shown.split())
 
-    return command
-
-
-def report_of(answer: tuple[int, str]) -> Any:
-    assert answer[0] == OK, answer[1]
-    return json.loads(answer[1])
-
-
-def turned(report: Any) -> list[tuple[str, str, str | None]]:
-    return [(flip["intent_id"], flip["would_be"], flip["would_be_code"]) for flip in report["flips"]]
+    return on_one_line
 
 
 HAND_COUNTS = [
